@@ -1,0 +1,1 @@
+"""Executable incident runbooks for the Pitchey platform."""

@@ -1,0 +1,1 @@
+"""Plain values that the rest of the package passes around: frozen, no I/O, no display."""
