@@ -1,0 +1,1 @@
+"""The platform on loopback: contract-true services that play simulated and recorded incidents."""
