@@ -1,0 +1,319 @@
+"""
+Where everything is and how careful to be: ``parameters/environments/{name}.yaml`` and the environment.
+
+An environment variable ``PITCHEY_OPS_<FIELD>`` outranks the file. Secrets (tokens, database address,
+S3 keys) come from the environment or from files only; a file under ``parameters/`` that holds one is
+refused. All faults are reported at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import time
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from .errors import ConfigError
+
+SERVICES: dict[str, str] = {
+    "api": "/",
+    "frontend": "/",
+    "monitoring": "/",
+    "infra": "/",
+    "logs": "/",
+    "apm": "/",
+    "security": "/",
+    "alerts": "/",
+    "cloudflare_status": "/_cf_status/",
+    "cloudflare_api": "/_cf_api/client/v4/",
+    "sentry": "/_sentry/api/0/",
+    "pagerduty": "/_pagerduty/",
+    "slack": "/_slack/",
+    "statuspage": "/_statuspage/",
+    "r2": "/_r2/",
+}
+"""Every HTTP source, with where the sandbox serves it below its one origin."""
+
+Environment = Literal["sandbox", "staging", "production"]
+
+
+def home() -> Path:
+    """Return the project folder: ``PITCHEY_OPS_HOME``, the checkout, or the working directory."""
+    given = os.environ.get("PITCHEY_OPS_HOME")
+    if given:
+        return Path(given).resolve()
+    checkout = Path(__file__).resolve().parents[1]
+    if (checkout / "parameters" / "environments").is_dir():
+        return checkout
+    return Path.cwd()
+
+
+class Thresholds(BaseModel):
+    """Limits that findings use; each can be set per environment under ``thresholds:``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    error_share: float = Field(
+        0.05, gt=0, lt=1, description="Share of failing requests that counts as high (runbook: 5 %)"
+    )
+    p95_ms: float = Field(2000.0, gt=0, description="P95 response time limit in milliseconds (runbook: 2 s)")
+    db_pool_share: float = Field(
+        0.9, gt=0, le=1, description="Share of the pool in use that counts as saturated"
+    )
+    stale_after_s: float = Field(
+        300.0, gt=0, description="A source whose newest entry is older than this is stale"
+    )
+    slow_statement_ms: float = Field(
+        1000.0, gt=0, description="A database statement slower than this is slow"
+    )
+
+
+class Settings(BaseSettings):
+    """One frozen object with every setting. ``repr`` masks secrets."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PITCHEY_OPS_",
+        frozen=True,
+        extra="forbid",
+        env_nested_delimiter="__",
+        hide_input_in_errors=True,
+    )
+
+    environment: Environment = "sandbox"
+    origin: str | None = Field(None, description="One origin that serves every source (the sandbox)")
+
+    api_url: str | None = None
+    frontend_url: str | None = None
+    monitoring_url: str | None = None
+    infra_url: str | None = None
+    logs_url: str | None = None
+    apm_url: str | None = None
+    security_url: str | None = None
+    alerts_url: str | None = None
+    cloudflare_status_url: str | None = None
+    cloudflare_api_url: str | None = None
+    sentry_url: str | None = None
+    pagerduty_url: str | None = None
+    slack_url: str | None = None
+    statuspage_url: str | None = None
+    r2_url: str | None = None
+    dashboard_url: str | None = None
+
+    api_token: SecretStr | None = None
+    frontend_token: SecretStr | None = None
+    monitoring_token: SecretStr | None = None
+    infra_token: SecretStr | None = None
+    logs_token: SecretStr | None = None
+    apm_token: SecretStr | None = None
+    security_token: SecretStr | None = None
+    alerts_token: SecretStr | None = None
+    cloudflare_api_token: SecretStr | None = None
+    sentry_token: SecretStr | None = None
+    pagerduty_token: SecretStr | None = None
+    slack_token: SecretStr | None = None
+    statuspage_token: SecretStr | None = None
+    r2_access_key_id: SecretStr | None = None
+    r2_secret_access_key: SecretStr | None = None
+    database_url: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("PITCHEY_OPS_DATABASE_URL", "database_url")
+    )
+
+    cloudflare_account: str | None = None
+    cloudflare_zone: str | None = None
+    worker_script: str = "pitchey-production"
+    sentry_organization: str | None = None
+    sentry_projects: tuple[str, ...] = ()
+    sentry_frontend_projects: tuple[str, ...] = ()
+    pagerduty_escalation_policies: tuple[str, ...] = ()
+    pagerduty_service: str | None = None
+    r2_bucket: str | None = None
+    r2_region: str = "auto"
+    log_environment: str = "production"
+    platform_deployment_routes: tuple[str, ...] = ("/api/pitches",)
+
+    services: tuple[str, ...] = Field(
+        (), description="Log services to ask for by name (the store's cut hides names)"
+    )
+    own_networks: tuple[str, ...] = Field((), description="Never to be blocked or accused: offices, monitors")
+    contacts: Mapping[str, Any] = Field(default_factory=dict)
+    thresholds: Thresholds = Thresholds()  # type: ignore[call-arg]
+
+    archive: Path = Field(Path("outputs"), description="Where runs are archived; relative to the project")
+    budget_s: float = Field(60.0, ge=5, le=900, description="Total time of a run in seconds")
+    connect_timeout_s: float = Field(3.0, gt=0)
+    read_timeout_s: float = Field(10.0, gt=0)
+    logs_timeout_s: float = Field(
+        30.0, gt=0, description="The logs service reads 1,000 keys one after another"
+    )
+    max_answer_bytes: int = Field(32 * 1024 * 1024, gt=0)
+    concurrency_per_host: int = Field(4, ge=1, le=4)
+    share_answers_s: float = Field(15.0, ge=0)
+    memory_limit_mb: int = Field(6144, ge=512, description="Address space of a runbook's kernel")
+    statement_timeout_s: float = Field(5.0, gt=0, description="Server-side limit of one database statement")
+    redact_emails: Literal["keep", "hash"] = "keep"
+    redact_addresses: Literal["keep", "hash"] = "keep"
+    business_hours_start: time = time(9)
+    business_hours_end: time = time(18)
+    business_timezone: str = "UTC"
+
+    _file: ClassVar[dict[str, Any]] = {}
+
+    @field_validator(*(f"{name}_url" for name in SERVICES), "origin", "dashboard_url")
+    @classmethod
+    def _plain_address(cls, value: str | None) -> str | None:
+        if value is None or value == "":
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("expected an address such as https://host.example or http://127.0.0.1:8787")
+        if parts.username or parts.password:
+            raise ValueError("an address must not carry a user name or password; use the *_token setting")
+        if parts.query or parts.fragment:
+            raise ValueError("an address must not carry a query or fragment")
+        return value.rstrip("/") + "/"
+
+    @field_validator("own_networks")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            ip_network(text, strict=False)
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment first, then what `load` read from the file."""
+        return (env_settings, init_settings)
+
+    def url(self, service: str) -> str | None:
+        """Return the base address of *service* with a trailing slash, or None when it is not configured."""
+        own = getattr(self, f"{service}_url")
+        if own is not None:
+            return str(own)
+        if self.origin is not None:
+            return self.origin.rstrip("/") + SERVICES[service]
+        return None
+
+    def token(self, service: str) -> SecretStr | None:
+        """Return the bearer token of *service*, if one is configured."""
+        token = getattr(self, f"{service}_token", None)
+        return token if isinstance(token, SecretStr) and token.get_secret_value() else None
+
+    def hosts(self) -> frozenset[tuple[str, str, int]]:
+        """Return (scheme, host, port) of every configured source: the only ones that may be asked."""
+        found = set()
+        for service in SERVICES:
+            url = self.url(service)
+            if url is not None:
+                parts = urlsplit(url)
+                port = parts.port or (443 if parts.scheme == "https" else 80)
+                found.add((parts.scheme, parts.hostname or "", port))
+        return frozenset(found)
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return the values of every secret that is set, longest first, for redaction."""
+        values = set()
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, SecretStr) and value.get_secret_value():
+                values.add(value.get_secret_value())
+        if self.database_url is not None:
+            password = urlsplit(self.database_url.get_secret_value()).password
+            if password:
+                values.add(password)
+        return tuple(sorted(values, key=lambda v: (-len(v), v)))
+
+    def public(self) -> dict[str, Any]:
+        """Return the settings as JSON values, without secrets (only whether each is set)."""
+        out: dict[str, Any] = {}
+        for name in sorted(type(self).model_fields):
+            value = getattr(self, name)
+            secret = name.endswith(("_token", "_key", "_key_id")) or name == "database_url"
+            out[name] = (
+                ("set" if value else None) if secret else self.model_dump(mode="json", include={name})[name]
+            )
+        return out
+
+    def archive_root(self) -> Path:
+        """Return the absolute folder of the archive."""
+        return self.archive if self.archive.is_absolute() else home() / self.archive
+
+
+SECRET_FIELDS = tuple(
+    name for name, info in Settings.model_fields.items() if "SecretStr" in str(info.annotation)
+)
+"""Settings that a parameters file may not hold."""
+
+
+def load(environment: str | None = None, *, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """
+    Read the settings of *environment* (default: ``PITCHEY_OPS_ENVIRONMENT``, else ``sandbox``).
+
+    Raises
+    ------
+    ConfigError
+        Listing every fault of the file and of the environment at once, with path and expected value.
+    """
+    name = environment or os.environ.get("PITCHEY_OPS_ENVIRONMENT") or "sandbox"
+    known = ("sandbox", "staging", "production")
+    if name not in known:
+        raise ConfigError("environment", [f"{name!r}: expected one of {', '.join(known)}"])
+    path = home() / "parameters" / "environments" / f"{name}.yaml"
+    values = _read(path)
+    faults = [
+        f"{key}: a secret may not stand in a file; set PITCHEY_OPS_{key.upper()} instead"
+        for key in values
+        if key in SECRET_FIELDS
+    ]
+    values = {key: value for key, value in values.items() if key not in SECRET_FIELDS}
+    declared = values.pop("environment", name)
+    if declared != name:
+        faults.append(f"environment: the file says {declared!r}, expected {name!r}")
+    try:
+        settings = Settings(**{**values, **(overrides or {}), "environment": name})
+    except ValidationError as exc:
+        faults += [_fault(error) for error in exc.errors(include_input=False, include_url=False)]
+        settings = None
+    if faults or settings is None:
+        raise ConfigError(str(path), faults)
+    return settings
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as exc:
+        raise ConfigError(str(path), [f"cannot be read: {exc.strerror}"]) from exc
+    except UnicodeDecodeError as exc:
+        raise ConfigError(str(path), [f"is not UTF-8 text (byte {exc.start})"]) from exc
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as exc:
+        mark = getattr(exc, "problem_mark", None)
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise ConfigError(str(path), [f"{where}is not YAML: {getattr(exc, 'problem', exc)}"]) from exc
+    if values is None:
+        return {}
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise ConfigError(str(path), ["expected a mapping of setting names to values"])
+    return values
+
+
+def _fault(error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"]) or "settings"
+    if error["type"] == "extra_forbidden":
+        return f"{where}: unknown setting (see README, Settings)"
+    return f"{where}: {error['msg']}"

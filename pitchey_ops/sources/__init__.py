@@ -1,0 +1,1 @@
+"""Every remote system that a runbook reads, one file each, behind one transport."""
