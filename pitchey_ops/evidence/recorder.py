@@ -1,0 +1,128 @@
+"""Exchanges on disk as they happen: one JSON line each, so that a killed process loses nothing."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..errors import RecordError
+from ..models.exchange import Exchange, one_line
+
+LINES = "evidence.jsonl"
+BODIES = "bodies"
+APART_ABOVE_BYTES = 64 * 1024
+"""Bodies above this are stored once by digest, beside the lines."""
+
+
+class Recorder:
+    """
+    Appends exchanges and events to *folder*.
+
+    One unbuffered ``write`` a line: what was recorded before a SIGKILL is there after it. A line that
+    was cut by a full disk is told from a whole one when read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
+        self._keys: set[str] = set()
+        self._fd = os.open(folder / LINES, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+    def exchange(self, exchange: Exchange) -> None:
+        """
+        Record *exchange*.
+
+        Raises
+        ------
+        RecordError
+            When its key was recorded before, or the disk does not take it.
+        """
+        with self._lock:
+            if exchange.key in self._keys:
+                raise RecordError(
+                    f"{exchange.key}: recorded twice; every question of a run needs its own key"
+                )
+            self._keys.add(exchange.key)
+        if len(exchange.body) > APART_ABOVE_BYTES:
+            row = exchange.to_json(with_body=False)
+            row["body_sha256"] = store_body(self.folder, exchange.body)
+        else:
+            row = exchange.to_json()
+        self.event("exchange", row)
+
+    def event(self, kind: str, row: dict[str, Any]) -> None:
+        """Record something that is not an exchange: a cell that was reached, a cut, a note."""
+        line = one_line({"record": kind, **row})
+        try:
+            with self._lock:
+                written = os.write(self._fd, line)
+        except OSError as exc:
+            raise RecordError(f"{self.folder / LINES}: cannot be written: {exc.strerror}") from exc
+        if written != len(line):
+            raise RecordError(f"{self.folder / LINES}: the disk took {written} of {len(line)} bytes")
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._fd)
+
+
+def store_body(folder: Path, body: bytes) -> str:
+    """Store *body* once under ``bodies/`` by its digest and return the digest (SHA-256, hex)."""
+    digest = hashlib.sha256(body).hexdigest()
+    target = folder / BODIES / f"{digest}.gz"
+    if not target.exists():
+        target.parent.mkdir(exist_ok=True)
+        temporary = target.with_suffix(f".{os.getpid()}.{threading.get_ident()}.tmp")
+        temporary.write_bytes(gzip.compress(body, compresslevel=6, mtime=0))
+        temporary.replace(target)
+    return digest
+
+
+def load_body(folder: Path, digest: str) -> bytes:
+    """
+    Return the body stored under *digest*.
+
+    Raises
+    ------
+    RecordError
+        When it is missing, or is not what its name says.
+    """
+    path = folder / BODIES / f"{digest}.gz"
+    try:
+        body = gzip.decompress(path.read_bytes())
+    except (OSError, EOFError, gzip.BadGzipFile) as exc:
+        raise RecordError(f"{path}: the recorded answer cannot be read: {exc}") from exc
+    if hashlib.sha256(body).hexdigest() != digest:
+        raise RecordError(f"{path}: the recorded answer is not the one that was recorded")
+    return body
+
+
+def read_lines(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield ``(kind, row)`` of every whole line under *folder*; a cut last line is passed over."""
+    path = folder / LINES
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            row = json.loads(line)
+            yield row.pop("record"), row
+
+
+def read_exchanges(folder: Path) -> list[Exchange]:
+    """Return every exchange recorded under *folder*, in the order in which they were recorded."""
+    found = []
+    for kind, row in read_lines(folder):
+        if kind != "exchange":
+            continue
+        digest = row.get("body_sha256")
+        found.append(Exchange.from_json(row, body=load_body(folder, digest) if digest else None))
+    return found

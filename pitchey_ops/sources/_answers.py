@@ -1,0 +1,144 @@
+"""Answers that runs share for a short while, so that a storm of runs asks the platform once."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import hashlib
+import json
+import os
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from ..models.exchange import Exchange, Question, one_line
+
+KEEP_S = 900.0
+"""Answers older than this are dropped; no sharing time or minimum interval is longer."""
+
+
+def digest(question: Question) -> str:
+    """Return what makes two questions the same: method, address and body."""
+    parts = (question.kind, question.method, question.url, question.statement or "", question.body or b"")
+    whole = b"\0".join(part if isinstance(part, bytes) else part.encode() for part in parts)
+    return hashlib.sha256(whole).hexdigest()
+
+
+class Answers(Protocol):
+    """Remembers the newest answer to each question."""
+
+    usable: bool
+
+    def get(self, question: Question, now: datetime) -> Exchange | None:
+        """Return an answer that is at most ``question.share_for_s`` old, or None."""
+        ...
+
+    def put(self, question: Question, exchange: Exchange) -> None:
+        """Remember *exchange*."""
+        ...
+
+    def alone(self, question: Question) -> AbstractAsyncContextManager[None]:
+        """Return an async context manager inside which nobody else asks this question."""
+        ...
+
+
+class MemoryAnswers:
+    """Shared within one process; for tests and drills."""
+
+    usable = True
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Exchange] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    def get(self, question: Question, now: datetime) -> Exchange | None:
+        """Return an answer that is at most ``question.share_for_s`` old, or None."""
+        kept = self._kept.get(digest(question))
+        return kept if kept is not None and _fresh(kept, question, now) else None
+
+    def put(self, question: Question, exchange: Exchange) -> None:
+        """Remember *exchange*."""
+        self._kept[digest(question)] = exchange
+
+    @asynccontextmanager
+    async def alone(self, question: Question) -> AsyncIterator[None]:
+        """Hold the question's lock."""
+        async with self._locks.setdefault(digest(question), asyncio.Lock()):
+            yield
+
+
+class FileAnswers:
+    """
+    Shared by all processes of this machine: an SQLite file and one lock file a question.
+
+    A store that cannot be used shares nothing; it never fails a run. Whether a minimum interval has
+    passed cannot be told then, so `usable` is asked before such a question.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._path = folder / "answers.sqlite3"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with closing(self._connect()) as db, db:
+                db.execute("create table if not exists answers (digest text primary key, at real, row blob)")
+            self.usable = True
+        except (OSError, sqlite3.Error):
+            self.usable = False
+
+    def get(self, question: Question, now: datetime) -> Exchange | None:
+        """Return an answer that is at most ``question.share_for_s`` old, or None."""
+        if not self.usable:
+            return None
+        try:
+            with closing(self._connect()) as db:
+                row = db.execute("select row from answers where digest = ?", (digest(question),)).fetchone()
+        except sqlite3.Error:
+            return None
+        if row is None:
+            return None
+        kept = Exchange.from_json(json.loads(row[0]))
+        return kept if _fresh(kept, question, now) else None
+
+    def put(self, question: Question, exchange: Exchange) -> None:
+        """Remember *exchange*, and forget what is old."""
+        if not self.usable:
+            return
+        at = exchange.at.timestamp()
+        row = (digest(question), at, one_line(exchange.to_json()))
+        try:
+            with closing(self._connect()) as db, db:
+                db.execute("insert or replace into answers values (?, ?, ?)", row)
+                db.execute("delete from answers where at < ?", (at - KEEP_S,))
+        except sqlite3.Error:
+            return
+
+    @asynccontextmanager
+    async def alone(self, question: Question) -> AsyncIterator[None]:
+        """Hold a lock that all processes see; waits as long as the caller allows."""
+        path = self._folder / f"{digest(question)[:16]}.lock"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            while True:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    await asyncio.sleep(0.05)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self._path, timeout=2.0)
+        db.execute("pragma journal_mode = wal")
+        db.execute("pragma synchronous = off")
+        return db
+
+
+def _fresh(kept: Exchange, question: Question, now: datetime) -> bool:
+    age_s = (now - kept.at).total_seconds()
+    return 0 <= age_s <= question.share_for_s

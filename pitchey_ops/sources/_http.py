@@ -1,0 +1,420 @@
+"""
+The live channel: the only place from which this package touches the network.
+
+It owns what every read has in common: who may be asked (an allow-list), how long (a time-out a request
+and the run's budget over all), how often (retries of reads with backoff and jitter, ``Retry-After``), how
+much (a limit after decompression), how many at once (slots), what is shared between runs, what is never
+let through (redirects to other hosts), and that everything is redacted and recorded before anybody sees it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Protocol
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+import psycopg
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_result,
+    stop_after_attempt,
+    wait_exponential_jitter,
+)
+
+from ..clock import Clock
+from ..models.exchange import Attempt, Exchange, Outcome, Question
+from ..models.observation import Reason
+from ..settings import SERVICES, Settings
+from ._answers import Answers
+from ._budget import Budget
+from ._slots import Slots
+from ._sql import Database
+
+ATTEMPTS = 3
+PASSING_STATUSES = frozenset({429, 502, 503, 504, 520, 521, 522, 523, 524})
+"""Statuses that a second try may cure. A plain 500 is an answer of the platform's own (contract)."""
+RETRY_AFTER_MAX_S = 10.0
+REDIRECTS = 3
+SILENT_AFTER = 4
+"""After so many questions in a row without an answer a source is left alone for the rest of the run."""
+USER_AGENT = "pitchey-ops/1 (incident runbook; read-only)"
+
+
+class Redacts(Protocol):
+    """Takes secrets out of what is about to be kept."""
+
+    def text(self, value: str) -> str:
+        """Return *value* without secrets."""
+        ...
+
+    def url(self, value: str) -> str:
+        """Return the address without secrets."""
+        ...
+
+    def headers(self, value: Mapping[str, str]) -> dict[str, str]:
+        """Return the headers without secrets."""
+        ...
+
+    def body(self, value: bytes, content_type: str | None) -> bytes:
+        """Return the body without secrets; JSON stays JSON of the same shape."""
+        ...
+
+
+class Records(Protocol):
+    """Keeps exchanges."""
+
+    def exchange(self, exchange: Exchange) -> None:
+        """Keep *exchange*."""
+        ...
+
+
+class LiveChannel:
+    """Asks for real. One per run; used inside one event loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        budget: Budget,
+        clock: Clock,
+        redactor: Redacts,
+        recorder: Records,
+        slots: Slots,
+        answers: Answers,
+        transport: httpx.AsyncBaseTransport | None = None,
+        database: Database | None = None,
+    ) -> None:
+        self._settings = settings
+        self._budget = budget
+        self._clock = clock
+        self._redactor = redactor
+        self._recorder = recorder
+        self._slots = slots
+        self._answers = answers
+        self._hosts = settings.hosts()
+        self._silent: dict[str, int] = {}
+        self._http = httpx.AsyncClient(
+            transport=transport,
+            follow_redirects=False,
+            trust_env=False,
+            headers={"user-agent": USER_AGENT, "accept-encoding": "gzip, deflate"},
+        )
+        if database is None and settings.database_url is not None:
+            url = settings.database_url.get_secret_value()
+            database = Database(url, statement_timeout_s=settings.statement_timeout_s)
+        self._database = database
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._http.aclose()
+        if self._database is not None:
+            await self._database.close()
+
+    async def ask(self, question: Question) -> Exchange:
+        """Put *question*, record what came of it, and return that."""
+        exchange = await self._asked_or_shared(question)
+        self._recorder.exchange(exchange)
+        return exchange
+
+    async def _asked_or_shared(self, question: Question) -> Exchange:
+        if question.share_for_s <= 0:
+            return await self._asked(question)
+        shared = self._shared(question)
+        if shared is not None:
+            return shared
+        if not question.minimum_interval:
+            exchange = await self._asked(question)
+            if exchange.answered and (exchange.status or 200) < 500:
+                self._answers.put(question, exchange)
+            return exchange
+        if not self._answers.usable:
+            return self._unasked(
+                question,
+                "not_asked",
+                "whether its minimum interval has passed cannot be told: no shared store",
+            )
+        try:
+            async with asyncio.timeout(self._allowed_s(question)), self._answers.alone(question):
+                shared = self._shared(question)
+                if shared is not None:
+                    return shared
+                exchange = await self._asked(question)
+                self._answers.put(question, exchange)
+                return exchange
+        except TimeoutError:
+            return self._unasked(question, "not_asked", "another run is asking this at the moment")
+
+    def _shared(self, question: Question) -> Exchange | None:
+        kept = self._answers.get(question, self._clock.now())
+        return None if kept is None else replace(kept, key=question.key, source=question.source, shared=True)
+
+    def _allowed_s(self, question: Question) -> float:
+        return max(0.0, min(question.timeout_s, self._budget.asking_left_s()))
+
+    async def _asked(self, question: Question) -> Exchange:
+        if self._budget.asking_left_s() <= 0:
+            return self._unasked(question, "not_asked", "the run's time for asking was used up")
+        if question.kind == "sql":
+            return await self._ask_database(question)
+        refusal = self._refusal(question.url)
+        if refusal is not None:
+            return self._unasked(question, "not_allowed", refusal)
+        silent = self._silent.get(self._slot(question), 0)
+        if question.retry and silent >= SILENT_AFTER:
+            return self._unasked(
+                question, "not_asked", f"the source left {silent} questions in a row without an answer"
+            )
+        attempts: list[Attempt] = []
+        last: Exchange | None = None
+
+        async def once() -> Exchange:
+            nonlocal last
+            last = await self._once(question)
+            attempts.extend(last.attempts)
+            return last
+
+        retrying = AsyncRetrying(
+            sleep=asyncio.sleep,
+            stop=self._stop(question),
+            wait=self._wait,
+            retry=retry_if_result(_may_pass),
+            retry_error_callback=lambda state: last,
+        )
+        exchange: Exchange = await retrying(once)
+        self._note(question, exchange)
+        return replace(exchange, attempts=tuple(attempts))
+
+    def _slot(self, question: Question) -> str:
+        """Name what counts as one host; the sandbox's one origin plays many."""
+        host = urlsplit(question.url).netloc
+        played = question.source in SERVICES and getattr(self._settings, f"{question.source}_url") is None
+        return f"{host}/{question.source}" if played else host
+
+    def _note(self, question: Question, exchange: Exchange) -> None:
+        slot = self._slot(question)
+        self._silent[slot] = 0 if exchange.answered else self._silent.get(slot, 0) + 1
+
+    def _stop(self, question: Question) -> Callable[[RetryCallState], bool]:
+        enough = stop_after_attempt(ATTEMPTS if question.retry else 1)
+
+        def stop(state: RetryCallState) -> bool:
+            return bool(enough(state)) or self._budget.asking_left_s() <= state.upcoming_sleep + 0.5
+
+        return stop
+
+    def _wait(self, state: RetryCallState) -> float:
+        backoff = wait_exponential_jitter(initial=0.2, max=3.0, jitter=0.2)(state)
+        result = state.outcome.result() if state.outcome is not None else None
+        asked = _retry_after_s(result.headers, self._clock.now()) if isinstance(result, Exchange) else None
+        return backoff if asked is None else min(max(asked, backoff), RETRY_AFTER_MAX_S)
+
+    def _refusal(self, url: str) -> str | None:
+        parts = urlsplit(url)
+        try:
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+        except ValueError:
+            return "the address has no valid port; it was not asked"
+        if (parts.scheme, parts.hostname or "", port) in self._hosts:
+            return None
+        return "the address is not one of the configured hosts; it was not asked"
+
+    def _token(self, question: Question, url: str) -> dict[str, str]:
+        """Return the source's token, for the host that it is configured for and no other."""
+        if question.source not in SERVICES:
+            return {}
+        base, token = self._settings.url(question.source), self._settings.token(question.source)
+        if token is None or base is None or _origin(base) != _origin(url):
+            return {}
+        scheme = {"pagerduty": "Token token={}", "statuspage": "OAuth {}"}.get(question.source, "Bearer {}")
+        return {"authorization": scheme.format(token.get_secret_value())}
+
+    async def _once(self, question: Question) -> Exchange:
+        asked_at, began = self._clock.now(), _tick()
+        allowed_s = self._allowed_s(question)
+        status: int | None = None
+        headers: dict[str, str] = {}
+        body = b""
+        outcome: Outcome = "answered"
+        detail = ""
+        try:
+            async with asyncio.timeout(allowed_s), self._slots.hold(self._slot(question)):
+                asked_at, began = self._clock.now(), _tick()
+                status, headers, body = await self._exchange(question)
+        except TimeoutError:
+            outcome, detail = "timeout", f"no whole answer within {allowed_s:.1f} s"
+        except httpx.TimeoutException as exc:
+            outcome, detail = "timeout", _words(exc, "no answer in time")
+        except _TooLarge as exc:
+            outcome, detail = "too_large", str(exc)
+        except httpx.TransportError as exc:
+            outcome, detail = "unreachable", _words(exc, "no connection")
+        except (httpx.InvalidURL, httpx.DecodingError, httpx.StreamError, OSError, ssl.SSLError) as exc:
+            outcome, detail = "unreachable", _words(exc, "the answer could not be read")
+        took_ms = round((_tick() - began) * 1000, 3)
+        redactor = self._redactor
+        detail = redactor.text(detail)
+        attempt = Attempt(at=asked_at, took_ms=took_ms, outcome=outcome, status=status, detail=detail)
+        return Exchange(
+            key=question.key,
+            source=question.source,
+            kind="http",
+            method=question.method,
+            url=redactor.url(question.url),
+            at=asked_at,
+            took_ms=took_ms,
+            outcome=outcome,
+            detail=detail,
+            status=status if outcome == "answered" else None,
+            headers=redactor.headers(headers),
+            body=redactor.body(body, headers.get("content-type")) if outcome == "answered" else b"",
+            request_headers=redactor.headers(question.headers),
+            request_body=None if question.body is None else redactor.body(question.body, "application/json"),
+            attempts=(attempt,),
+        )
+
+    async def _exchange(self, question: Question) -> tuple[int, dict[str, str], bytes]:
+        url = question.url
+        timeout = httpx.Timeout(
+            question.timeout_s, connect=min(self._settings.connect_timeout_s, question.timeout_s), pool=None
+        )
+        for hop in range(REDIRECTS + 1):
+            headers = {**question.headers, **self._token(question, url)}
+            async with self._http.stream(
+                question.method, url, headers=headers, content=question.body, timeout=timeout
+            ) as response:
+                target = response.headers.get("location")
+                follow = response.status_code in (301, 302, 303, 307, 308) and target and hop < REDIRECTS
+                if (
+                    follow
+                    and question.method in ("GET", "HEAD")
+                    and _origin(urljoin(url, target)) == _origin(url)
+                ):
+                    url = urljoin(url, target)
+                    continue
+                body = await self._read(response, question.max_bytes)
+                return response.status_code, dict(response.headers), body
+        raise AssertionError("unreachable")
+
+    async def _read(self, response: httpx.Response, max_bytes: int) -> bytes:
+        limit = min(max_bytes, self._settings.max_answer_bytes)
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in response.aiter_bytes(64 * 1024):
+            size += len(chunk)
+            if size > limit:
+                raise _TooLarge(
+                    f"the answer is larger than {limit / 2**20:.0f} MB after decompression; it was not read on"
+                )
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    async def _ask_database(self, question: Question) -> Exchange:
+        if self._database is None:
+            return self._unasked(question, "not_configured", "PITCHEY_OPS_DATABASE_URL is not set")
+        asked_at, began = self._clock.now(), _tick()
+        outcome: Outcome = "answered"
+        detail, body = "", b""
+        try:
+            async with asyncio.timeout(self._allowed_s(question)):
+                body = await self._database.read(question.statement or "")
+            if len(body) > question.max_bytes:
+                outcome, detail, body = "too_large", "the result is larger than the limit", b""
+        except TimeoutError:
+            outcome, detail = "timeout", "no result in time"
+        except psycopg.OperationalError as exc:
+            state = exc.sqlstate
+            outcome = {"28P01": "refused", "28000": "refused", "57014": "timeout"}.get(
+                state or "", "unreachable"
+            )  # type: ignore[assignment]
+            detail = f"{state or 'no connection'}: {_words(exc, 'no connection')}"
+        except psycopg.Error as exc:
+            outcome, detail = "failed", f"{exc.sqlstate or 'error'}: {_words(exc, 'the statement failed')}"
+        took_ms = round((_tick() - began) * 1000, 3)
+        detail = self._redactor.text(detail)
+        return Exchange(
+            key=question.key,
+            source=question.source,
+            kind="sql",
+            method="GET",
+            url=question.url,
+            at=asked_at,
+            took_ms=took_ms,
+            outcome=outcome,
+            detail=detail,
+            body=self._redactor.body(body, "application/json"),
+            statement=question.statement,
+            attempts=(Attempt(at=asked_at, took_ms=took_ms, outcome=outcome, detail=detail),),
+        )
+
+    def _unasked(self, question: Question, reason: Reason, detail: str) -> Exchange:
+        return Exchange(
+            key=question.key,
+            source=question.source,
+            kind=question.kind,
+            method=question.method,
+            url=self._redactor.url(question.url),
+            at=self._clock.now(),
+            took_ms=0.0,
+            outcome=reason,
+            detail=detail,
+            request_headers=self._redactor.headers(question.headers),
+            statement=question.statement,
+        )
+
+
+class _TooLarge(Exception):
+    """The body went over the limit."""
+
+
+def _may_pass(exchange: Exchange) -> bool:
+    if exchange.outcome == "answered":
+        return exchange.status in PASSING_STATUSES
+    return exchange.outcome == "unreachable"
+
+
+def _retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
+    value = headers.get("retry-after")
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - now).total_seconds())
+    except (TypeError, ValueError):
+        return None
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = -1
+    return parts.scheme, parts.hostname or "", port or {"https": 443, "http": 80}.get(parts.scheme)
+
+
+def _words(exc: BaseException, otherwise: str) -> str:
+    cause: BaseException | None = exc
+    while cause is not None:
+        if isinstance(cause, socket.gaierror):
+            return "the host name was not found"
+        if isinstance(cause, ConnectionRefusedError):
+            return "connection refused"
+        cause = cause.__cause__ or cause.__context__
+    first = str(exc).strip().splitlines()
+    return f"{type(exc).__name__}: {first[0][:300]}" if first else f"{type(exc).__name__}: {otherwise}"
+
+
+def _tick() -> float:
+    """Return seconds on the running loop's clock, which a virtual loop moves by itself."""
+    return asyncio.get_running_loop().time()
