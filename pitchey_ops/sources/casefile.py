@@ -46,8 +46,8 @@ from typing import Any, BinaryIO, cast
 
 import polars as pl
 
-from ..errors import AnswerTooLarge, UsageError
-from ..frames import DEPLOYMENTS, LOGS, METRICS, SPANS, empty
+from pitchey_ops.errors import AnswerTooLarge, UsageError
+from pitchey_ops.frames import DEPLOYMENTS, LOGS, METRICS, SPANS, empty
 
 Schema = dict[str, pl.DataType | type[pl.DataType]]
 
@@ -147,7 +147,7 @@ def read_case(folder: Path, *, max_bytes: int = MAX_BYTES) -> CaseTables:
         security = None
     if len(reader.missing) == 5:
         raise UsageError(
-            f"{str(folder)!r} holds none of {', '.join(reader.missing)} (plain or .gz), so it is no case folder."
+            f"{str(folder)!r} is no case folder: none of {', '.join(reader.missing)} is there, plain or .gz."
         )
     return CaseTables(
         logs=logs,
