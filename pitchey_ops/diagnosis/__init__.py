@@ -1,0 +1,1 @@
+"""What the findings mean together: hypotheses weighed, and one verdict on top."""

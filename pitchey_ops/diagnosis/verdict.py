@@ -1,0 +1,145 @@
+"""One answer on top: what is wrong, since when, for whom, how sure, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from ..models.finding import Finding, Severity
+from ..models.report import HypothesisScore, Impact, State, Verdict
+from .hypotheses import BY_ID
+from .severity import severity
+from .weigh import strongest
+
+LEAD_DECIBANS = 4.0
+"""How far ahead of the second the leader must be to be named."""
+NAMED_CONFIDENCE = 0.5
+"""How probable the leader must be to be named."""
+HURT = ("users_failing", "latency_high", "api_unreachable", "api_partly_failing")
+"""Signals that users are hurt, whatever the cause."""
+
+
+def decide(
+    scores: Sequence[HypothesisScore],
+    findings: Sequence[Finding],
+    *,
+    unmet_needs: Sequence[str],
+    impact: Impact,
+    onset: datetime | None,
+    onset_uncertainty_s: float | None,
+    steps: Sequence[str],
+    times_at: str,
+) -> Verdict:
+    """
+    Return the verdict.
+
+    ``healthy`` takes three things: "nothing is wrong" leads clearly, no rule saw a symptom, and every
+    group of sources that the runbook needs was seen (*unmet_needs* is empty). ``incident`` takes a cause
+    that is clearly ahead, or users that are provably hurt (then without a cause if none is ahead). All
+    else is ``inconclusive``, with what would settle it.
+
+    Parameters
+    ----------
+    scores
+        From `weigh`, best first.
+    unmet_needs
+        Groups of sources that were needed and not seen, in words.
+    steps
+        Ids of the runbook's steps; the next step is one of them where that is possible.
+    times_at
+        How the onset is said, e.g. ``14:03 UTC``; empty when there is none.
+    """
+    seen = strongest(findings)
+    first, second = scores[0], scores[1]
+    clear = first.weight - second.weight >= LEAD_DECIBANS and first.confidence >= NAMED_CONFIDENCE
+    hurt = any(name in seen for name in HURT)
+    symptom = any(finding.severity >= Severity.WARNING for finding in findings)
+    leader = BY_ID[first.id]
+    state: State
+    cause: str | None = None
+    if first.id == "none":
+        state = "healthy" if clear and not unmet_needs and not symptom and not hurt else "inconclusive"
+        cause = "none" if state == "healthy" else None
+        if hurt and not unmet_needs:
+            state = "incident"
+    elif clear:
+        state, cause = "incident", first.id
+    else:
+        state = "incident" if hurt else "inconclusive"
+    named = leader if cause is not None else None
+    level, why = severity(impact=impact, signals=seen, leader=named, hurt=hurt)
+    confidence = first.confidence if cause is not None else _confidence_in_state(state, scores)
+    next_step = leader.next_step if state == "incident" else _looking_step(state, steps)
+    return Verdict(
+        state=state,
+        cause=cause,
+        confidence=confidence,
+        severity=level,
+        onset=onset if state != "healthy" else None,
+        onset_uncertainty_s=onset_uncertainty_s if state != "healthy" and onset is not None else None,
+        impact=impact,
+        summary=_summary(state, scores, impact, times_at, unmet_needs, named_id=cause),
+        next_step=next_step,
+        why_severity=why,
+        settles=_settles(state, scores, unmet_needs),
+    )
+
+
+def _confidence_in_state(state: State, scores: Sequence[HypothesisScore]) -> float:
+    """Return how sure it is that something is wrong at all; 0.5 at most when nothing is settled."""
+    none = next((score.confidence for score in scores if score.id == "none"), 0.0)
+    return 1.0 - none if state == "incident" else min(0.5, max(none, scores[0].confidence))
+
+
+def _looking_step(state: State, steps: Sequence[str]) -> str:
+    watch = [step for step in steps if step.endswith((".watch", ".monitor"))]
+    if state == "healthy" and watch:
+        return watch[0]
+    for wanted in ("outage.verify", "investigate.health", "initial.impact"):
+        if wanted in steps:
+            return wanted
+    return steps[0] if steps else "investigate.health"
+
+
+def _summary(
+    state: State,
+    scores: Sequence[HypothesisScore],
+    impact: Impact,
+    times_at: str,
+    unmet_needs: Sequence[str],
+    *,
+    named_id: str | None,
+) -> str:
+    share = impact.requests_failing_share
+    hurt = f"{share:.0%} of requests fail" if share is not None and share >= 0.005 else ""
+    if share is not None and 0 < share < 0.005:
+        hurt = f"{share:.1%} of requests fail"
+    since = f" since {times_at}" if times_at else ""
+    if state == "healthy":
+        return "Nothing is wrong as far as every needed source can tell."
+    if state == "incident" and named_id is not None:
+        title = BY_ID[named_id].title
+        lead = f"{title[0].upper()}{title[1:]}"
+        return f"{lead}; {hurt}{since}." if hurt else f"{lead}{since}."
+    if state == "incident":
+        top = " or ".join(BY_ID[score.id].title for score in scores[:2] if score.id != "none")
+        head = hurt[0].upper() + hurt[1:] if hurt else "Users are hurt"
+        return f"{head}{since}; the cause is not settled ({top} leads)."
+    if unmet_needs:
+        return f"Cannot tell: {'; '.join(unmet_needs)}."
+    best = BY_ID[scores[0].id].title
+    return f"Cannot tell: {best} leads, but not clearly."
+
+
+def _settles(state: State, scores: Sequence[HypothesisScore], unmet_needs: Sequence[str]) -> tuple[str, ...]:
+    wanted = [f"see {need}" for need in unmet_needs]
+    wanted += [f"{BY_ID[score.id].title}: {BY_ID[score.id].settles}" for score in scores[:3]]
+    return tuple(wanted) if state != "healthy" else ()
+
+
+def times_in_words(onset: datetime | None, window: Mapping[str, datetime]) -> str:
+    """Return the onset as ``14:03 UTC``, with the day where it is not the day of the window's end."""
+    if onset is None:
+        return ""
+    same_day = onset.date() == window["end"].date()
+    return onset.strftime("%H:%M UTC" if same_day else "%d %b %H:%M UTC")
