@@ -1,0 +1,201 @@
+"""
+What changed in the way services do their work, told from single requests.
+
+A *visit* is one service's part in one trace. Visits are compared only with visits of the same kind (same
+service, called by the same operations), so a change in the mix of traffic is no change. Of every visit
+we note features that are there or not: a log pattern was written, another service was called, the time
+spent was above a threshold. For each feature and each candidate time of change the shares before and
+after are weighed by the Bayes factor of two binomials with Jeffreys' prior against one:
+
+    log BF = ln B(b+½, n-b+½) + ln B(a+½, m-a+½) - ln B(½, ½) - ln B(a+b+½, n+m-a-b+½)
+
+with b of n visits before and a of m after. Requests that come together are alike, so counts are first
+reduced to an effective number n / (1 + (n-1) rho) (the design effect of cluster sampling, Kish 1965): a
+busy service does not drown a quiet one by its sheer number of requests.
+
+Names are only ever compared for equality; nothing is read out of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from scipy.special import betaln, logsumexp
+
+Floats = npt.NDArray[np.float64]
+
+CORRELATION = 0.02
+"""Assumed correlation of requests within one stretch: at most 1 / 0.02 = 50 effective visits a side."""
+
+JEFFREYS = 0.5
+
+TIMES_OVER = (1.5, 3.0, 6.0, 12.0, 25.0, 50.0, 100.0)
+"""A time is noted as slow at these multiples of what is quick for its kind (10th percentile, at least 1 ms)."""
+
+ERROR_LEVELS = ("error", "fatal", "critical", "crit", "alert", "emerg", "emergency", "severe", "panic")
+
+_WITH_DIGIT = r"\S*\d\S*"
+_MESSAGE_CHARS, _KEY_CHARS = 160, 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """
+    Features of visits, weighed at every candidate time.
+
+    Attributes
+    ----------
+    features
+        One row a feature: ``kind`` (``error``, ``pattern``, ``call``, ``slow``, ``gap``), ``service``,
+        ``caller``, ``context``, ``feature`` and ``log_bf`` (nats, averaged over the candidate times).
+    log_bf
+        Of shape (features, times).
+    before, before_of, after, after_of
+        Of shape (features, times): visits with the feature, and all visits of that kind.
+    """
+
+    features: pl.DataFrame
+    log_bf: Floats
+    before: Floats
+    before_of: Floats
+    after: Floats
+    after_of: Floats
+
+
+def log_mean_exp(values: Floats, axis: int | None = None) -> Floats:
+    """Return ln(mean(exp(values))) without overflow."""
+    count = values.size if axis is None else values.shape[axis]
+    return np.asarray(logsumexp(values, axis=axis) - np.log(count), dtype=np.float64)
+
+
+def log_bayes_factor(before: Floats, before_of: Floats, after: Floats, after_of: Floats) -> Floats:
+    """Return the log Bayes factor (nats) of "the share changed", counts discounted for their correlation."""
+
+    def effective(count: Floats, of: Floats) -> tuple[Floats, Floats]:
+        scale = 1.0 / (1.0 + np.maximum(of - 1.0, 0.0) * CORRELATION)
+        return count * scale, of * scale
+
+    b, n = effective(before, before_of)
+    a, m = effective(after, after_of)
+    j = JEFFREYS
+    two = betaln(b + j, n - b + j) + betaln(a + j, m - a + j)
+    one = betaln(a + b + j, n + m - a - b + j) + betaln(j, j)
+    return np.asarray(two - one, dtype=np.float64)
+
+
+def visits(logs: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+    """
+    Return one row a visit: ``trace_id``, ``service``, ``context``, ``t`` (s, when it began), ``own_ms``.
+
+    ``own_ms`` is the server's time minus the time it waited for others, null without spans.
+    """
+    served = spans.group_by("trace_id", "service").agg(
+        context=pl.col("operation").fill_null("").unique().sort().str.join("\n"),
+        t=pl.col("t").min(),
+        served_ms=pl.col("duration_ms").sum(),
+    )
+    waited = (
+        spans.filter(pl.col("caller").is_not_null())
+        .group_by("trace_id", service="caller")
+        .agg(waited_ms=pl.coalesce("client_ms", "duration_ms").sum())
+    )
+    logged = logs.group_by("trace_id", "service").agg(logged_t=pl.col("t").min())
+    return (
+        served.join(logged, on=["trace_id", "service"], how="full", coalesce=True)
+        .join(waited, on=["trace_id", "service"], how="left")
+        .select(
+            "trace_id",
+            "service",
+            context=pl.col("context").fill_null(""),
+            t=pl.min_horizontal("t", "logged_t"),
+            own_ms=(pl.col("served_ms") - pl.col("waited_ms").fill_null(0.0)).clip(0.0),
+        )
+    )
+
+
+def patterns(logs: pl.DataFrame) -> pl.DataFrame:
+    """Return ``trace_id``, ``service``, ``kind``, ``feature``: which kinds of lines each visit wrote."""
+    kind = pl.when(pl.col("level").is_in(ERROR_LEVELS)).then(pl.lit("error")).otherwise(pl.lit("pattern"))
+    text = (
+        pl.col("message")
+        .str.slice(0, _MESSAGE_CHARS)
+        .str.replace_all(_WITH_DIGIT, "#")
+        .str.slice(0, _KEY_CHARS)
+    )
+    base = logs.with_columns(kind=kind, text=text, level=pl.col("level").fill_null(""))
+    keys = ["trace_id", "service", "kind"]
+    return pl.concat(
+        [
+            base.filter(pl.col("component").fill_null("") != "").select(
+                *keys, feature=pl.concat_str("level", "component", separator=" at ")
+            ),
+            base.select(*keys, feature=pl.concat_str("level", "text", separator=": ")),
+        ]
+    ).unique()
+
+
+def calls(spans: pl.DataFrame) -> pl.DataFrame:
+    """Return ``trace_id``, ``service``, ``kind``, ``feature``: whom each visit called for what."""
+    return (
+        spans.filter(pl.col("caller").is_not_null())
+        .select(
+            "trace_id",
+            service="caller",
+            kind=pl.lit("call"),
+            feature=pl.concat_str("service", pl.col("operation").fill_null(""), separator=" "),
+        )
+        .unique()
+    )
+
+
+def weigh(units: pl.DataFrame, noted: pl.DataFrame, times: Floats) -> Tested:
+    """
+    Weigh every feature at every candidate time.
+
+    Parameters
+    ----------
+    units
+        ``unit`` (0..n-1), ``group`` (0..k-1) and ``t`` (s): everything that could show a feature.
+    noted
+        ``unit``, ``kind``, ``service``, ``caller``, ``context``, ``feature``: which unit showed what.
+    times
+        Candidate times of change (s), ascending.
+    """
+    slots = len(times)
+    slot = np.searchsorted(times, units["t"].to_numpy(), side="right")
+    group = units["group"].to_numpy()
+    of = np.zeros((int(group.max()) + 1 if group.size else 0, slots + 1))
+    np.add.at(of, (group, slot), 1.0)
+    of = of.cumsum(axis=1)
+    keys = ["group", "kind", "service", "caller", "context", "feature"]
+    placed = noted.join(units.select("unit", "group", slot=pl.Series(slot)), on="unit", how="inner")
+    features = placed.select(keys).unique().with_row_index("row")
+    rows = placed.join(features, on=keys, how="inner", nulls_equal=True)
+    count = np.zeros((features.height, slots + 1))
+    np.add.at(count, (rows["row"].to_numpy(), rows["slot"].to_numpy()), 1.0)
+    count = count.cumsum(axis=1)
+    all_of = of[features["group"].to_numpy()]
+    before, before_of = count[:, :-1], all_of[:, :-1]
+    after, after_of = count[:, -1:] - before, all_of[:, -1:] - before_of
+    log_bf = log_bayes_factor(before, before_of, after, after_of)
+    return Tested(
+        features=features, log_bf=log_bf, before=before, before_of=before_of, after=after, after_of=after_of
+    )
+
+
+def slow(units: pl.DataFrame, value: str) -> pl.DataFrame:
+    """Return a row for each unit and each multiple of its group's quick time that its *value* (ms) is above."""
+    timed = units.filter(pl.col(value).is_not_null())
+    quick = timed.group_by("group").agg(quick=pl.col(value).quantile(0.1).clip(1.0))
+    timed = timed.join(quick, on="group")
+    return pl.concat(
+        [
+            timed.filter(pl.col(value) > pl.col("quick") * times).with_columns(
+                feature=pl.format("above {} ms", (pl.col("quick") * times).round(1))
+            )
+            for times in TIMES_OVER
+        ]
+    )

@@ -1,0 +1,466 @@
+"""
+Which service is at fault?
+
+Five witnesses are heard, each sees other kinds of faults:
+
+``behaviour``  log lines or calls to others that appear in, or vanish from, a service's part of a request
+``own_time``   time spent inside the service itself, without waiting for others
+``network``    the caller's time minus the server's time, on all calls from and to the service
+``saturation`` cpu or memory use far outside its own past
+``errors``     error lines that were there before and are there still; breaks ties only
+
+A fault shows in its callers' behaviour too, but not in their own time or saturation. So what a service's
+callees (direct or not) have against them is taken off what its behaviour has against it: the deepest
+service that explains the others stays on top. The network witness names a pair, caller and callee; summed
+over all pairs of a service, it is the service with all its pairs slow that stands out.
+
+The time of the fault is not known: evidence is averaged over all candidate times, which the caller of
+this module gives as a span (from an alert that came soon after, or from a known onset).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import numpy as np
+import polars as pl
+
+from pitchey_ops.findings._suspect_visits import (
+    ERROR_LEVELS,
+    TIMES_OVER,
+    Tested,
+    calls,
+    log_mean_exp,
+    patterns,
+    slow,
+    visits,
+    weigh,
+)
+from pitchey_ops.frames import Frames
+from pitchey_ops.models.finding import Finding, NotChecked, RuleResult, Severity, Signal
+
+RULE = "suspects"
+
+STEP_S = 5.0
+"""Distance of candidate times: well below the minute that matters, above the length of a request."""
+
+ALERT_LAG_S = (15.0, 180.0)
+"""An alert that averages over a minute or two fires this long after the fault."""
+
+LOOK_BACK_S, LOOK_AHEAD_S = 3600.0, 600.0
+"""What is longer ago is no baseline of this hour; what is much later may be recovery or the next fault."""
+
+FASTER = -3.0
+"""Log prior odds (nats) of a fault that makes a service quicker (it returns early) against slower."""
+
+FREEDOM = 3.0
+"""Degrees of freedom of Student's t for saturation: machine series have heavy tails."""
+
+SATURATES = ("cpu_usage", "memory_usage", "cpu", "memory", "utilization", "utilisation")
+
+Evidence = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """
+    A service and what speaks against it.
+
+    Attributes
+    ----------
+    score
+        0-1: ``1 - exp(-weight / 10)``, for display.
+    weight
+        Sum of `parts` (nats).
+    parts
+        Weight by witness (nats), only what is above 0.
+    because
+        Sentences with the numbers behind each part, strongest first. Quoted log text is as it came.
+    evidence
+        Observation ids, sorted.
+    """
+
+    service: str
+    score: float
+    weight: float
+    parts: Mapping[str, float]
+    because: tuple[str, ...]
+    evidence: tuple[str, ...] = ()
+    tie_break: tuple[float, ...] = field(default=(), repr=False)
+
+
+def rank_suspects(
+    frames: Frames,
+    *,
+    alert_at: datetime,
+    onset: tuple[datetime, float] | None = None,
+    until: datetime | None = None,
+) -> list[Suspect]:
+    """
+    Rank services by what speaks against them, best first; those with nothing against them are left out.
+
+    Parameters
+    ----------
+    frames
+        Logs, spans and metrics; any of them may be empty. Log lines without a trace id are weighed as
+        shares of their service's lines, spans without one only for network time.
+    alert_at
+        When the alert fired (UTC). The fault is looked for 15-180 s before.
+    onset
+        When the fault began (UTC) and its uncertainty (s), where that is known; replaces the alert's span.
+    until
+        Ignore what came later (UTC). By default all that the frames hold, up to ten minutes after the alert.
+
+    Returns
+    -------
+    list of Suspect
+        Empty when nothing changed, and also when there was nothing to look at: `suspects` tells which.
+        If a source lied or was late, its witness is silent and the others decide; a store that went blind
+        at the time of the fault looks like lines that vanished, in all its services at once.
+    """
+    zero = alert_at
+    start, end = zero - timedelta(seconds=LOOK_BACK_S), zero + timedelta(seconds=LOOK_AHEAD_S)
+    end = end if until is None else min(end, until)
+    logs, spans, metrics = (
+        frame.filter(pl.col("at").is_between(start, end), pl.col("service").is_not_null()).with_columns(
+            t=(pl.col("at") - zero).dt.total_milliseconds() / 1000.0
+        )
+        for frame in (frames.logs, frames.spans, frames.metrics)
+    )
+    if onset is None:
+        times = np.arange(-ALERT_LAG_S[1], -ALERT_LAG_S[0] + STEP_S / 2, STEP_S)
+    else:
+        centre, half = (onset[0] - zero).total_seconds(), max(abs(onset[1]), STEP_S)
+        times = np.linspace(centre - half, centre + half, min(int(2 * half / STEP_S) + 2, 60))
+    case = _Case(times)
+    case.hear_visits(logs, spans)
+    case.hear_lines(logs)
+    case.hear_network(spans)
+    case.hear_saturation(metrics)
+    case.hear_standing_errors(logs)
+    return case.ranked(spans, {"logs": logs, "spans": spans, "metrics": metrics})
+
+
+def suspects(
+    frames: Frames, *, alert_at: datetime, onset: tuple[datetime, float] | None = None
+) -> RuleResult:
+    """
+    Return up to five suspects as findings, or why nobody could be suspected.
+
+    With no logs, spans and metrics of services there is nothing to compare, which is `NotChecked`; with
+    data and no change the list is empty.
+    """
+    if frames.logs.is_empty() and frames.spans.is_empty() and frames.metrics.is_empty():
+        return NotChecked(rule=RULE, because="no logs, spans or metrics of any service were seen")
+    found = []
+    for place, suspect in enumerate(rank_suspects(frames, alert_at=alert_at, onset=onset)[:5], start=1):
+        found.append(
+            Finding(
+                id=f"{RULE}/{place}",
+                rule=RULE,
+                claim=f"Suspect {place}: {suspect.service}. {suspect.because[0]}",
+                severity=Severity.WARNING if place == 1 else Severity.INFO,
+                evidence=suspect.evidence,
+                signals=(Signal(name="service_suspected", strength=suspect.score),) if place == 1 else (),
+                service=suspect.service,
+                data={
+                    "score": suspect.score,
+                    "weight_nats": suspect.weight,
+                    "parts_nats": dict(suspect.parts),
+                    "because": list(suspect.because),
+                },
+            )
+        )
+    return found
+
+
+class _Case:
+    """Collects what the witnesses say."""
+
+    def __init__(self, times: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
+        self.times = times
+        self.parts: dict[str, Evidence] = {}
+        self.reasons: dict[str, dict[str, str]] = {}
+
+    def say(self, service: str, witness: str, weight: float, reason: str) -> None:
+        """Note the stronger of what was said before and this."""
+        if weight > self.parts.setdefault(service, {}).get(witness, 0.0):
+            self.parts[service][witness] = weight
+            self.reasons.setdefault(service, {})[witness] = reason
+
+    def hear_visits(self, logs: pl.DataFrame, spans: pl.DataFrame) -> None:
+        """Behaviour and own time, from requests that can be followed."""
+        traced_logs = logs.filter(pl.col("trace_id").is_not_null())
+        traced_spans = spans.filter(pl.col("trace_id").is_not_null())
+        units = visits(traced_logs, traced_spans)
+        if units.is_empty():
+            return
+        units = units.with_row_index("unit").with_columns(
+            group=pl.struct("service", "context").rank("dense").cast(pl.Int64) - 1
+        )
+        noted = (
+            pl.concat([patterns(traced_logs), calls(traced_spans)])
+            .join(units.select("unit", "trace_id", "service", "context"), on=["trace_id", "service"])
+            .with_columns(caller=pl.lit(None, pl.String))
+        )
+        if noted.height:
+            self._behaviour(weigh(units, noted, self.times))
+        late = slow(units, "own_ms")
+        if late.height:
+            late = late.with_columns(kind=pl.lit("slow"), caller=pl.lit(None, pl.String))
+            tested = weigh(units, late, self.times)
+            for row in _by_group(tested, faster=FASTER):
+                self.say(row.service, "own_time", row.weight, f"Own time {row.words}.")
+
+    def hear_lines(self, logs: pl.DataFrame) -> None:
+        """Behaviour from lines that belong to no request: their share among the service's lines."""
+        lines = logs.filter(pl.col("trace_id").is_null())
+        if lines.is_empty():
+            return
+        units = lines.with_row_index("unit").with_columns(
+            group=pl.col("service").rank("dense").cast(pl.Int64) - 1
+        )
+        named = units.with_columns(trace_id=pl.col("unit").cast(pl.String))
+        noted = patterns(named).select(
+            "service",
+            "kind",
+            "feature",
+            unit=pl.col("trace_id").cast(pl.UInt32),
+            caller=pl.lit(None, pl.String),
+            context=pl.lit(""),
+        )
+        self._behaviour(weigh(units, noted, self.times))
+        self._error_rate(lines)
+
+    def _error_rate(self, lines: pl.DataFrame) -> None:
+        """Error lines by slices of time: sees a service whose lines are all errors, only more of them."""
+        errors = lines.filter(pl.col("level").is_in(ERROR_LEVELS))
+        if errors.is_empty():
+            return
+        low, high = float(lines["t"].min()), float(lines["t"].max())  # type: ignore[arg-type]
+        slices = np.arange(np.floor(low / STEP_S), np.floor(high / STEP_S) + 1)
+        names = errors["service"].unique(maintain_order=True)
+        units = pl.DataFrame({"slice": slices}).join(
+            pl.DataFrame({"service": names, "group": np.arange(len(names))}), how="cross"
+        )
+        units = units.with_row_index("unit").with_columns(t=(pl.col("slice") + 0.5) * STEP_S)
+        noted = (
+            errors.select("service", slice=(pl.col("t") / STEP_S).floor())
+            .unique()
+            .join(units, on=["service", "slice"])
+            .with_columns(
+                kind=pl.lit("error"),
+                caller=pl.lit(None, pl.String),
+                context=pl.lit("by time"),
+                feature=pl.format("any error line within {} s", pl.lit(STEP_S)),
+            )
+        )
+        self._behaviour(weigh(units, noted, self.times))
+
+    def _behaviour(self, tested: Tested) -> None:
+        best = np.argmax(tested.log_bf, axis=1)
+        pick = (np.arange(len(best)), best)
+        share_before = tested.before[pick] / np.maximum(tested.before_of[pick], 1.0)
+        share_after = tested.after[pick] / np.maximum(tested.after_of[pick], 1.0)
+        same = np.column_stack([tested.features["group"].to_numpy(), tested.before, tested.after])
+        table = tested.features.with_columns(
+            log_bf=pl.Series(log_mean_exp(tested.log_bf, axis=1)),
+            rises=pl.Series(share_after > share_before),
+            twin=pl.Series(np.unique(same, axis=0, return_inverse=True)[1].reshape(-1)),
+            words=pl.Series(
+                [
+                    f"{int(b)} of {int(n)} before, {int(a)} of {int(m)} after"
+                    for b, n, a, m in zip(
+                        tested.before[pick],
+                        tested.before_of[pick],
+                        tested.after[pick],
+                        tested.after_of[pick],
+                        strict=True,
+                    )
+                ]
+            ),
+        )
+        fewer_errors = (pl.col("kind") == "error") & ~pl.col("rises")
+        recovering = table.filter(fewer_errors & (pl.col("log_bf") > 0))["group"].unique()
+        table = table.filter(~fewer_errors, ~pl.col("group").is_in(recovering.implode()))
+        table = table.sort("log_bf", descending=True, maintain_order=True).unique(
+            ["kind", "twin"], keep="first", maintain_order=True
+        )
+        for (service,), of_service in table.group_by("service", maintain_order=True):
+            kinds = []
+            for _, of_kind in of_service.group_by("kind", maintain_order=True):
+                kinds.append(float(log_mean_exp(of_kind["log_bf"].to_numpy())))
+            top = of_service.row(0, named=True)
+            verb = "now" if top["rises"] else "no longer"
+            what = {"call": "calls", "error": "logs", "pattern": "logs"}[top["kind"]]
+            weight = float(log_mean_exp(np.array(kinds)))
+            self.say(
+                str(service), "behaviour", weight, f"It {verb} {what} “{top['feature']}”: {top['words']}."
+            )
+
+    def hear_network(self, spans: pl.DataFrame) -> None:
+        """Time between caller and server, over all pairs of a service."""
+        pairs = spans.filter(pl.col("caller").is_not_null(), pl.col("client_ms").is_not_null())
+        if pairs.is_empty():
+            return
+        units = pairs.with_row_index("unit").with_columns(
+            group=pl.struct("caller", "service", "operation").rank("dense").cast(pl.Int64) - 1,
+            gap_ms=(pl.col("client_ms") - pl.col("duration_ms")).clip(0.0),
+            context=pl.col("operation").fill_null(""),
+        )
+        late = slow(units, "gap_ms").with_columns(kind=pl.lit("gap"))
+        if late.is_empty():
+            return
+        rows = _by_group(weigh(units, late, self.times), faster=None)
+        total: dict[str, float] = {}
+        top: dict[str, _Row] = {}
+        for row in rows:
+            for service in {row.service, row.caller or row.service}:
+                total[service] = total.get(service, 0.0) + row.weight
+                if service not in top or row.weight > top[service].weight:
+                    top[service] = row
+        for service, weight in total.items():
+            row = top[service]
+            self.say(service, "network", weight, f"Time on the network to {row.service} {row.words}.")
+
+    def hear_saturation(self, metrics: pl.DataFrame) -> None:
+        """Use of cpu or memory, against the service's own past."""
+        series = metrics.filter(pl.col("name").is_in(SATURATES))
+        if series.is_empty():
+            return
+        services = max(series["service"].n_unique(), 1)
+        first, last = float(self.times[0]), float(self.times[-1])
+        for (service, name), of in series.group_by("service", "name", maintain_order=True):
+            past = of.filter(pl.col("t") < first)["value"].to_numpy()
+            now = of.filter(pl.col("t") >= (first + last) / 2 - STEP_S)["value"].to_numpy()
+            if past.size < 5 or now.size < 1:
+                continue
+            usual = float(np.median(past))
+            spread = 1.4826 * float(np.median(np.abs(past - usual))) + 0.1 * abs(usual) + 1.0
+            z = (float(now.max()) - usual) / spread
+            weight = (FREEDOM + 1.0) / 2.0 * float(np.log1p(max(z, 0.0) ** 2 / FREEDOM)) - float(
+                np.log(services)
+            )
+            self.say(
+                str(service),
+                "saturation",
+                weight,
+                f"{name} is {now.max():.3g} where {usual:.3g} was usual ({z:.1f} deviations).",
+            )
+
+    def hear_standing_errors(self, logs: pl.DataFrame) -> None:
+        """Error lines since the earliest candidate time, changed or not: at most 1 nat, to break ties."""
+        recent = logs.filter(pl.col("t") >= float(self.times[0]))
+        table = recent.group_by("service").agg(
+            errors=pl.col("level").is_in(ERROR_LEVELS).sum(), lines=pl.len()
+        )
+        for service, errors, lines in table.filter(pl.col("errors") > 0).iter_rows():
+            weight = (errors / (errors + 10.0)) * (errors / lines) ** 0.5
+            self.say(service, "errors", weight, f"{errors} of its {lines} recent log lines are errors.")
+
+    def ranked(self, spans: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> list[Suspect]:
+        """Take off what callees explain, add up, sort by evidence alone."""
+        below = _descendants(spans)
+        raw = {service: sum(parts.values()) for service, parts in self.parts.items()}
+        busy = {
+            name: dict(
+                frame.group_by("service")
+                .agg(pl.len(), pl.col("t").min())
+                .select("service", "len")
+                .iter_rows()
+            )
+            for name, frame in tables.items()
+        }
+        found = []
+        for service, said in self.parts.items():
+            explained = max((raw.get(callee, 0.0) for callee in below.get(service, ())), default=0.0)
+            parts = dict(said)
+            if "behaviour" in parts:
+                parts["behaviour"] -= explained
+            parts = {witness: round(weight, 6) for witness, weight in parts.items() if weight > 1e-6}
+            weight = round(sum(parts.values()), 6)
+            if weight <= 0:
+                continue
+            order = sorted(parts, key=lambda witness: (-parts[witness], witness))
+            found.append(
+                Suspect(
+                    service=service,
+                    score=round(1.0 - float(np.exp(-weight / 10.0)), 6),
+                    weight=weight,
+                    parts={witness: parts[witness] for witness in order},
+                    because=tuple(self.reasons[service][witness] for witness in order),
+                    evidence=_observations(service, tables),
+                    tie_break=(raw[service], *(float(busy[name].get(service, 0)) for name in sorted(busy))),
+                )
+            )
+        return sorted(found, key=lambda s: (-s.weight, *(-round(x, 6) for x in s.tie_break), s.service))
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    service: str
+    caller: str | None
+    weight: float
+    words: str
+
+
+def _by_group(tested: Tested, *, faster: float | None) -> Sequence[_Row]:
+    """Join the thresholds of each group into one weight; *faster* is the log prior for getting quicker."""
+    best = np.argmax(tested.log_bf, axis=1)
+    pick = (np.arange(len(best)), best)
+    rises = tested.after[pick] * tested.before_of[pick] > tested.before[pick] * tested.after_of[pick]
+    log_bf = log_mean_exp(tested.log_bf, axis=1)
+    features = tested.features
+    groups = features["group"].to_numpy()
+    rows = []
+    for group in np.unique(groups):
+        mine = np.flatnonzero(groups == group)
+        padded = np.zeros(len(TIMES_OVER))
+        padded[: len(mine)] = np.where(
+            rises[mine],
+            log_bf[mine],
+            np.minimum(log_bf[mine], 0.0) if faster is None else log_bf[mine] + faster,
+        )
+        strongest = mine[int(np.argmax(padded[: len(mine)]))]
+        at = (strongest, best[strongest])
+        info = features.row(int(strongest), named=True)
+        operation = f" ({info['context'][:80]})" if info["context"] else ""
+        rows.append(
+            _Row(
+                service=info["service"],
+                caller=info["caller"],
+                weight=float(log_mean_exp(padded)),
+                words=(
+                    f"{info['feature']}{operation}: {int(tested.before[at])} of {int(tested.before_of[at])} before, "
+                    f"{int(tested.after[at])} of {int(tested.after_of[at])} after"
+                ),
+            )
+        )
+    return rows
+
+
+def _descendants(spans: pl.DataFrame) -> dict[str, set[str]]:
+    """Return for every service all that it calls, directly or not, without itself."""
+    direct: dict[str, set[str]] = {}
+    for caller, service in spans.select("caller", "service").unique().drop_nulls().iter_rows():
+        direct.setdefault(caller, set()).add(service)
+    below = {}
+    for service in direct:
+        seen: set[str] = set()
+        todo = [service]
+        while todo:
+            for callee in direct.get(todo.pop(), ()):
+                if callee not in seen:
+                    seen.add(callee)
+                    todo.append(callee)
+        below[service] = seen - {service}
+    return below
+
+
+def _observations(service: str, tables: Mapping[str, pl.DataFrame]) -> tuple[str, ...]:
+    ids: set[str] = set()
+    for frame in tables.values():
+        ids.update(frame.filter(pl.col("service") == service)["observation"].drop_nulls().unique())
+    return tuple(sorted(ids))
