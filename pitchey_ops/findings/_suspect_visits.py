@@ -35,8 +35,12 @@ JEFFREYS = 0.5
 TIMES_OVER = (1.5, 3.0, 6.0, 12.0, 25.0, 50.0, 100.0)
 """A time is noted as slow at these multiples of what is quick for its kind (10th percentile, at least 1 ms)."""
 
+MATERIAL_MS = 3.0
+"""... and this much on top: a few milliseconds more never made an alert fire."""
+
 ERROR_LEVELS = ("error", "fatal", "critical", "crit", "alert", "emerg", "emergency", "severe", "panic")
 
+_KEYS = ("kind", "service", "caller", "context", "feature", "times", "limit_ms")
 _WITH_DIGIT = r"\S*\d\S*"
 _MESSAGE_CHARS, _KEY_CHARS = 160, 64
 
@@ -170,8 +174,10 @@ def weigh(units: pl.DataFrame, noted: pl.DataFrame, times: Floats) -> Tested:
     of = np.zeros((int(group.max()) + 1 if group.size else 0, slots + 1))
     np.add.at(of, (group, slot), 1.0)
     of = of.cumsum(axis=1)
-    keys = ["group", "kind", "service", "caller", "context", "feature"]
-    placed = noted.join(units.select("unit", "group", slot=pl.Series(slot)), on="unit", how="inner")
+    keys = ["group", *(key for key in _KEYS if key in noted.columns)]
+    placed = noted.drop("group", "t", strict=False).join(
+        units.select("unit", "group", slot=pl.Series(slot)), on="unit", how="inner"
+    )
     features = placed.select(keys).unique().with_row_index("row")
     rows = placed.join(features, on=keys, how="inner", nulls_equal=True)
     count = np.zeros((features.height, slots + 1))
@@ -187,15 +193,19 @@ def weigh(units: pl.DataFrame, noted: pl.DataFrame, times: Floats) -> Tested:
 
 
 def slow(units: pl.DataFrame, value: str) -> pl.DataFrame:
-    """Return a row for each unit and each multiple of its group's quick time that its *value* (ms) is above."""
+    """
+    Return a row for each unit and each limit that its *value* (ms) is above.
+
+    ``times`` names the multiple of `TIMES_OVER` and ``limit_ms`` is the limit that it makes for the unit's group.
+    """
     timed = units.filter(pl.col(value).is_not_null())
     quick = timed.group_by("group").agg(quick=pl.col(value).quantile(0.1).clip(1.0))
     timed = timed.join(quick, on="group")
     return pl.concat(
         [
-            timed.filter(pl.col(value) > pl.col("quick") * times).with_columns(
-                feature=pl.format("above {} ms", (pl.col("quick") * times).round(1))
-            )
+            timed.with_columns(
+                times=pl.lit(times), limit_ms=(pl.col("quick") * times + MATERIAL_MS).round(1)
+            ).filter(pl.col(value) > pl.col("limit_ms"))
             for times in TIMES_OVER
         ]
     )

@@ -20,7 +20,7 @@ this module gives as a span (from an alert that came soon after, or from a known
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -57,6 +57,9 @@ FASTER = -3.0
 
 FREEDOM = 3.0
 """Degrees of freedom of Student's t for saturation: machine series have heavy tails."""
+
+FULL = 80.0
+"""Percent from which a resource counts as full: queueing delay is five times the service time there (M/M/1)."""
 
 SATURATES = ("cpu_usage", "memory_usage", "cpu", "memory", "utilization", "utilisation")
 
@@ -209,10 +212,10 @@ class _Case:
             self._behaviour(weigh(units, noted, self.times))
         late = slow(units, "own_ms")
         if late.height:
-            late = late.with_columns(kind=pl.lit("slow"), caller=pl.lit(None, pl.String))
-            tested = weigh(units, late, self.times)
-            for row in _by_group(tested, faster=FASTER):
-                self.say(row.service, "own_time", row.weight, f"Own time {row.words}.")
+            tested = weigh(
+                units, late.with_columns(kind=pl.lit("slow"), caller=pl.lit(None, pl.String)), self.times
+            )
+            self._times(tested, "own_time", "Own time", faster=FASTER)
 
     def hear_lines(self, logs: pl.DataFrame) -> None:
         """Behaviour from lines that belong to no request: their share among the service's lines."""
@@ -310,20 +313,46 @@ class _Case:
             gap_ms=(pl.col("client_ms") - pl.col("duration_ms")).clip(0.0),
             context=pl.col("operation").fill_null(""),
         )
-        late = slow(units, "gap_ms").with_columns(kind=pl.lit("gap"))
-        if late.is_empty():
-            return
-        rows = _by_group(weigh(units, late, self.times), faster=None)
-        total: dict[str, float] = {}
-        top: dict[str, _Row] = {}
-        for row in rows:
-            for service in {row.service, row.caller or row.service}:
-                total[service] = total.get(service, 0.0) + row.weight
-                if service not in top or row.weight > top[service].weight:
-                    top[service] = row
-        for service, weight in total.items():
-            row = top[service]
-            self.say(service, "network", weight, f"Time on the network to {row.service} {row.words}.")
+        late = slow(units, "gap_ms")
+        if late.height:
+            tested = weigh(units, late.with_columns(kind=pl.lit("gap")), self.times)
+            self._times(tested, "network", "Time on the network", faster=None)
+
+    def _times(self, tested: Tested, witness: str, what: str, *, faster: float | None) -> None:
+        """
+        Weigh all that a service has a part in as one: the same moment, the same factor.
+
+        *faster* is the log prior odds for getting quicker; None lets it speak against the service.
+        """
+        rises = tested.after * tested.before_of > tested.before * tested.after_of
+        signed = np.where(
+            rises, tested.log_bf, np.minimum(tested.log_bf, 0.0) if faster is None else tested.log_bf + faster
+        )
+        table = tested.features.select("service", "caller", "group", "times", "limit_ms", "context")
+        level = np.searchsorted(np.array(TIMES_OVER), table["times"].to_numpy())
+        members: dict[str, list[int]] = {}
+        for row, (service, caller) in enumerate(table.select("service", "caller").iter_rows()):
+            for name in {service, caller} - {None}:
+                members.setdefault(name, []).append(row)
+        for service, rows in members.items():
+            whole = np.zeros((len(TIMES_OVER), len(self.times)))
+            np.add.at(whole, level[rows], signed[rows])
+            groups = table["group"].to_numpy()[rows]
+            single = np.zeros((len(np.unique(groups)), len(TIMES_OVER), len(self.times)))
+            single[np.unique(groups, return_inverse=True)[1], level[rows]] = signed[rows]
+            weight = max(float(log_mean_exp(whole)), float(log_mean_exp(single)))
+            top = rows[int(np.argmax(signed[rows].max(axis=1)))]
+            at = (top, int(np.argmax(signed[top])))
+            to, _, _, _, limit, operation = table.row(top)
+            where = f"to {to} " if witness == "network" else ""
+            self.say(
+                service,
+                witness,
+                weight,
+                f"{what} {where}above {limit:g} ms ({operation[:80]}): "
+                f"{int(tested.before[at])} of {int(tested.before_of[at])} before, "
+                f"{int(tested.after[at])} of {int(tested.after_of[at])} after.",
+            )
 
     def hear_saturation(self, metrics: pl.DataFrame) -> None:
         """Use of cpu or memory, against the service's own past."""
@@ -396,49 +425,6 @@ class _Case:
                 )
             )
         return sorted(found, key=lambda s: (-s.weight, *(-round(x, 6) for x in s.tie_break), s.service))
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    service: str
-    caller: str | None
-    weight: float
-    words: str
-
-
-def _by_group(tested: Tested, *, faster: float | None) -> Sequence[_Row]:
-    """Join the thresholds of each group into one weight; *faster* is the log prior for getting quicker."""
-    best = np.argmax(tested.log_bf, axis=1)
-    pick = (np.arange(len(best)), best)
-    rises = tested.after[pick] * tested.before_of[pick] > tested.before[pick] * tested.after_of[pick]
-    log_bf = log_mean_exp(tested.log_bf, axis=1)
-    features = tested.features
-    groups = features["group"].to_numpy()
-    rows = []
-    for group in np.unique(groups):
-        mine = np.flatnonzero(groups == group)
-        padded = np.zeros(len(TIMES_OVER))
-        padded[: len(mine)] = np.where(
-            rises[mine],
-            log_bf[mine],
-            np.minimum(log_bf[mine], 0.0) if faster is None else log_bf[mine] + faster,
-        )
-        strongest = mine[int(np.argmax(padded[: len(mine)]))]
-        at = (strongest, best[strongest])
-        info = features.row(int(strongest), named=True)
-        operation = f" ({info['context'][:80]})" if info["context"] else ""
-        rows.append(
-            _Row(
-                service=info["service"],
-                caller=info["caller"],
-                weight=float(log_mean_exp(padded)),
-                words=(
-                    f"{info['feature']}{operation}: {int(tested.before[at])} of {int(tested.before_of[at])} before, "
-                    f"{int(tested.after[at])} of {int(tested.after_of[at])} after"
-                ),
-            )
-        )
-    return rows
 
 
 def _descendants(spans: pl.DataFrame) -> dict[str, set[str]]:
