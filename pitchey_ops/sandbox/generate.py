@@ -1,0 +1,132 @@
+"""Worlds from scenarios."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from . import effects, figures, records, traffic
+from .builder import DAY, MINUTE, WEEK, Builder, Tracked
+from .platform import STANDING_ISSUES
+from .scenarios import catalogue
+from .world import World
+
+FRESH = 40 * MINUTE
+"""How far back a young store reaches: less than 1,000 entries (trap 1) and points of a name (trap 9)."""
+
+ONCALL = (
+    {
+        "escalation_level": 1,
+        "user": {"id": "PUSER01", "type": "user", "summary": "Dana Reyes", "email": "dana@pitchey.example"},
+        "schedule": {"id": "PSCHED1", "summary": "Primary"},
+        "escalation_policy": {"id": "PPOLICY", "summary": "Pitchey platform"},
+    },
+    {
+        "escalation_level": 2,
+        "user": {"id": "PUSER02", "type": "user", "summary": "Miro Novak", "email": "miro@pitchey.example"},
+        "schedule": {"id": "PSCHED2", "summary": "Secondary"},
+        "escalation_policy": {"id": "PPOLICY", "summary": "Pitchey platform"},
+    },
+    {
+        "escalation_level": 3,
+        "user": {"id": "PUSER03", "type": "user", "summary": "Ines Okafor", "email": "ines@pitchey.example"},
+        "schedule": None,
+        "escalation_policy": {"id": "PPOLICY", "summary": "Pitchey platform"},
+    },
+)
+
+
+def build(
+    name: str,
+    *,
+    seed: int = 0,
+    now_ms: int,
+    fresh: bool = False,
+    entries: int = 200_000,
+    mended_ms: int | None = None,
+) -> World:
+    """
+    Return the world of a scenario.
+
+    Parameters
+    ----------
+    name
+        A scenario of `scenarios.catalogue`.
+    seed
+        Same name, seed and clock: same world.
+    now_ms
+        The sandbox's clock at its start, ms since the epoch, UTC.
+    fresh
+        The platform's stores are `FRESH` old; edge, archive and history are not.
+    entries
+        Log entries in the week of normal operation, about.
+    mended_ms
+        When somebody mends the cause (a rollback, say). Everything before is as without it.
+
+    Raises
+    ------
+    KeyError
+        For an unknown scenario.
+    """
+    b = Builder(seed, now_ms, entries, mended_ms)
+    truth = catalogue()[name].stage(b)
+    requests = traffic.draw(b)
+    since = now_ms - FRESH if fresh else None
+    _ordinary_issues(b)
+    for failed in requests.failed:
+        tracked = failed.fault.tracked
+        if tracked is not None:
+            effects.issue(
+                b, failed.fault.key, tracked, records.failure_times(b, failed, tracked.share).tolist()
+            )
+    _ordinary_security(b)
+    return World(
+        name=name,
+        seed=seed,
+        now_ms=now_ms,
+        logs=records.logs(b, requests, since),
+        metrics=figures.metrics(b, requests, since),
+        db_posts=figures.db_posts(b, requests),
+        vitals=figures.vitals(b),
+        edge=traffic.edge(b, requests),
+        workers=traffic.workers(b, requests),
+        firewall=figures.firewall(b, requests),
+        probes=traffic.probes(b),
+        deployments=tuple(sorted(b.deployments, key=lambda d: d.at_ms)),
+        releases=tuple(sorted(b.releases, key=lambda r: r.at_ms)),
+        issues=tuple(replace(i, events_ms=tuple(sorted(i.events_ms))) for i in b.issues if len(i.events_ms)),
+        behaviours=tuple(b.behaviours),
+        status_incidents=tuple(b.status_incidents),
+        security_events={kind: tuple(sorted(times)) for kind, times in sorted(b.security.items())},
+        oncall=ONCALL,
+        truth=truth,
+    )
+
+
+def _ordinary_issues(b: Builder) -> None:
+    """Sentry's old acquaintances, over the week and the weeks before it."""
+    days = 3 * WEEK / DAY
+    for kind, value, culprit, project, per_day in STANDING_ISSUES:
+        rng = b.rng(f"standing {kind} {value}")
+        n = int(rng.poisson(per_day * days))
+        times = np.sort(rng.integers(b.end_ms - 3 * WEEK, b.end_ms, n))
+        effects.issue(
+            b,
+            f"standing {value}",
+            Tracked(type=kind, value=value, culprit=culprit, project=project),
+            times.tolist(),
+        )
+
+
+def _ordinary_security(b: Builder) -> None:
+    """Background of the security service: scanners, the odd payload, a responder's own visit (trap 18)."""
+    rng = b.rng("ordinary security")
+    for kind, per_day in (
+        ("suspicious_login_attempt", 6.0),
+        ("sql_injection_attempt", 2.5),
+        ("xss_attempt", 1.6),
+        ("anomalous_behavior", 3.0),
+    ):
+        n = int(rng.poisson(per_day * 7))
+        b.security.setdefault(kind, []).extend(rng.integers(b.start_ms, b.end_ms, n).tolist())
