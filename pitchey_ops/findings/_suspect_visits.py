@@ -27,8 +27,8 @@ from scipy.special import betaln, logsumexp
 
 Floats = npt.NDArray[np.float64]
 
-CORRELATION = 0.02
-"""Assumed correlation of requests within one stretch: at most 1 / 0.02 = 50 effective visits a side."""
+CORRELATION = 0.05
+"""Assumed correlation of requests within one stretch: at most 1 / 0.05 = 20 effective visits a side."""
 
 JEFFREYS = 0.5
 

@@ -29,6 +29,7 @@ import polars as pl
 
 from pitchey_ops.findings._suspect_visits import (
     ERROR_LEVELS,
+    MATERIAL_MS,
     TIMES_OVER,
     Tested,
     calls,
@@ -59,7 +60,10 @@ FREEDOM = 3.0
 """Degrees of freedom of Student's t for saturation: machine series have heavy tails."""
 
 FULL = 80.0
-"""Percent from which a resource counts as full: queueing delay is five times the service time there (M/M/1)."""
+"""Percent from which a resource counts as full: a request takes five times its service time there (M/M/1)."""
+
+FEW = 5
+"""Fewer values than this are no baseline."""
 
 SATURATES = ("cpu_usage", "memory_usage", "cpu", "memory", "utilization", "utilisation")
 
@@ -318,6 +322,48 @@ class _Case:
             tested = weigh(units, late.with_columns(kind=pl.lit("gap")), self.times)
             self._times(tested, "network", "Time on the network", faster=None)
 
+        self._hear_slow_pairs(pairs)
+
+    def _hear_slow_pairs(self, pairs: pl.DataFrame) -> None:
+        """
+        Where a service's calls have no past to compare with, all other pairs are the yardstick.
+
+        Unlike own time, time on the network is alike for all pairs in one place. A service counts by its
+        middle pair, so that one slow partner does not make it suspect.
+        """
+        middle = float(self.times.mean())
+        table = (
+            pairs.group_by("caller", "service")
+            .agg(
+                past=(pl.col("t") < middle).sum(),
+                gap=(pl.col("client_ms") - pl.col("duration_ms")).filter(pl.col("t") >= middle).median(),
+            )
+            .drop_nulls("gap")
+            .with_columns(log_gap=(pl.col("gap").clip(0.0) + MATERIAL_MS).log())
+        )
+        if table.height < FEW * 2:
+            return
+        usual = float(np.median(table["log_gap"].to_numpy()))
+        spread = 1.4826 * float(np.median(np.abs(table["log_gap"].to_numpy() - usual))) + 0.3
+        ends = pl.concat(
+            [
+                table.with_columns(name="service"),
+                table.filter(pl.col("caller") != pl.col("service")).with_columns(name="caller"),
+            ]
+        )
+        nodes = ends.group_by("name").agg(
+            pl.col("past").sum(), pl.col("log_gap").median(), pl.col("gap").median()
+        )
+        for name, past, log_gap, gap in nodes.filter(pl.col("past") < FEW).iter_rows():
+            z = (log_gap - usual) / spread
+            self.say(
+                name,
+                "network",
+                _outlying(z, nodes.height),
+                f"Time on the network is {gap:.3g} ms on its middle pair of callers and callees, "
+                f"{np.exp(usual) - MATERIAL_MS:.3g} ms on that of all services; no calls of its own before to compare.",
+            )
+
     def _times(self, tested: Tested, witness: str, what: str, *, faster: float | None) -> None:
         """
         Weigh all that a service has a part in as one: the same moment, the same factor.
@@ -364,14 +410,12 @@ class _Case:
         for (service, name), of in series.group_by("service", "name", maintain_order=True):
             past = of.filter(pl.col("t") < first)["value"].to_numpy()
             now = of.filter(pl.col("t") >= (first + last) / 2 - STEP_S)["value"].to_numpy()
-            if past.size < 5 or now.size < 1:
+            if past.size < FEW or now.size < 1:
                 continue
             usual = float(np.median(past))
             spread = 1.4826 * float(np.median(np.abs(past - usual))) + 0.1 * abs(usual) + 1.0
             z = (float(now.max()) - usual) / spread
-            weight = (FREEDOM + 1.0) / 2.0 * float(np.log1p(max(z, 0.0) ** 2 / FREEDOM)) - float(
-                np.log(services)
-            )
+            weight = _outlying(z, services) * min(float(now.max()) / FULL, 1.0)
             self.say(
                 str(service),
                 "saturation",
@@ -425,6 +469,11 @@ class _Case:
                 )
             )
         return sorted(found, key=lambda s: (-s.weight, *(-round(x, 6) for x in s.tie_break), s.service))
+
+
+def _outlying(z: float, among: int) -> float:
+    """Return the log-likelihood ratio (nats) of *z* being no draw of Student's t, one of *among* having been picked."""
+    return (FREEDOM + 1.0) / 2.0 * float(np.log1p(max(z, 0.0) ** 2 / FREEDOM)) - float(np.log(max(among, 1)))
 
 
 def _descendants(spans: pl.DataFrame) -> dict[str, set[str]]:
