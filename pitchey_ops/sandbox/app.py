@@ -1,0 +1,239 @@
+"""
+One world on one loopback origin: routing, behaviours, breaks, and the count of what was asked.
+
+The platform's services lie at the root under their own prefixes, third parties under ``/_cf_status``,
+``/_cf_api``, ``/_sentry``, ``/_pagerduty``, ``/_slack``, ``/_statuspage``, ``/_r2``, everything else is the
+frontend. ``/_host/{service}/…`` answers strictly as that host would. ``/_sandbox/…`` steers and watches
+the sandbox; no route gives away the world's `Truth`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
+
+from .behaviours import behaviour_for, is_default
+from .breaks import SLOW_S, Breaks, HangUp, distort, edge_page, endless
+from .clock import Clock, http_date, iso
+from .names import SERVICES, locate
+from .seen import Seen
+from .services._base import Service, WorkerFault, fault, json_answer, ray, text_answer
+from .services.alerts import Alerts
+from .services.api import Api, missing
+from .services.apm import Apm
+from .services.frontend import Frontend
+from .services.infra import Infra
+from .services.logs import Logs
+from .services.monitoring import Monitoring
+from .services.r2 import R2
+from .services.security import Security
+from .state import Options, State
+from .store import ApmStore, ArchiveStore, LogStore
+from .thirdparty.cloudflare_api import CloudflareApi
+from .thirdparty.cloudflare_status import CloudflareStatus
+from .thirdparty.pagerduty import PagerDuty
+from .thirdparty.sentry import Sentry
+from .thirdparty.slack import Slack
+from .thirdparty.statuspage import Statuspage
+from .world import Behaviour, World
+
+
+def create_app(
+    world: World,
+    *,
+    clock: Clock,
+    breaks: Iterable[str] | Mapping[str, str | None] = (),
+    fresh: bool = False,
+    options: Options | None = None,
+) -> Starlette:
+    """
+    Return the whole platform that plays *world*.
+
+    Parameters
+    ----------
+    clock
+        Says what time it is in the sandbox (`clock.SetClock`, `clock.LoopClock`).
+    breaks
+        ``SERVICE=KIND`` texts, or a mapping; changeable later by ``POST /_sandbox/breaks``.
+    fresh
+        A young store: logs and APM hold only what arrived in the last two hours before the start.
+    options
+        Moods of the platform.
+
+    Raises
+    ------
+    ValueError
+        For an unknown service or kind in *breaks*.
+    """
+    state = State(
+        world=world,
+        clock=clock,
+        breaks=Breaks(breaks),
+        options=options or Options(),
+        logs=LogStore(world, fresh=fresh),
+        apm=ApmStore(world, fresh=fresh),
+        archive=ArchiveStore(world),
+    )
+    return Starlette(routes=[Mount("/", app=_Dispatcher(state))])
+
+
+def _services(state: State) -> dict[str, Service]:
+    api = Api(state)
+    slack = Slack(state)
+    pagerduty = PagerDuty(state)
+    infra = Infra(state)
+    known: list[Service] = [
+        api,
+        Logs(state),
+        Apm(state),
+        infra,
+        Monitoring(state, api, infra),
+        Security(state),
+        Alerts(state, slack, pagerduty),
+        Frontend(state),
+        CloudflareStatus(state),
+        CloudflareApi(state),
+        Sentry(state),
+        pagerduty,
+        slack,
+        Statuspage(state),
+        R2(state),
+    ]
+    services = {service.name: service for service in known}
+    assert set(services) == set(SERVICES), "a service without a name in names.py"
+    return services
+
+
+class _Dispatcher:
+    """Finds the service, counts the request, applies break and behaviour, and answers."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._services = _services(state)
+        self._seen = Seen()
+        self._numbers = itertools.count(1)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        path: str = scope["path"]
+        if path == "/_sandbox" or path.startswith("/_sandbox/"):
+            await (await self._admin(request, path))(scope, receive, send)
+            return
+        service, inner = locate(path)
+        with self._seen.request(service, request.method, inner):
+            try:
+                response = await self._answer(request, service, inner)
+            except ClientDisconnect:
+                return
+            await response(scope, receive, send)
+
+    async def _answer(self, request: Request, name: str, path: str) -> Response:
+        cf_ray = ray(self._state.world.seed, next(self._numbers))
+        kind = self._state.breaks.of(name)
+        if kind == "refused":
+            return HangUp()
+        if kind == "endless":
+            return endless()
+        if kind == "slow" and not await _wait(request, SLOW_S):
+            raise ClientDisconnect
+        response = await self._play(request, name, path, cf_ray)
+        if kind in ("5xx", "html", "truncated", "wrong_types"):
+            response = distort(response, kind, cf_ray)
+        headers = response.headers
+        headers.setdefault("date", http_date(self._state.now_ms))
+        headers.setdefault("server", "cloudflare")
+        headers.setdefault("cf-ray", cf_ray)
+        return response
+
+    async def _play(self, request: Request, name: str, path: str, cf_ray: str) -> Response:
+        """Return what the world lets the service answer."""
+        service = self._services[name]
+        behaviour = behaviour_for(self._state.world, name, path, self._state.now_ms)
+        if behaviour is not None and behaviour.latency_ms:
+            await asyncio.sleep(behaviour.latency_ms / 1000.0)
+        if behaviour is None or is_default(behaviour):
+            try:
+                response = await service.answer(request, path)
+            except WorkerFault:
+                response = fault()
+        else:
+            service.failed(path)
+            response = behave(behaviour, path, cf_ray)
+        if behaviour is not None:
+            for header, value in behaviour.headers.items():
+                if value:
+                    response.headers[header] = value
+                elif header in response.headers:
+                    del response.headers[header]
+        return response
+
+    async def _admin(self, request: Request, path: str) -> Response:
+        match path.removeprefix("/_sandbox"):
+            case "/clock":
+                now = self._state.now_ms
+                return json_answer({"now_ms": now, "now": iso(now)})
+            case "/breaks" if request.method == "POST":
+                try:
+                    wanted = json.loads(await request.body())
+                    if not isinstance(wanted, dict):
+                        raise ValueError('a JSON object is due: {"SERVICE": "KIND" or null}')
+                    self._state.breaks.change(wanted)
+                except ValueError as error:
+                    return json_answer({"error": str(error)}, 400)
+                return json_answer(self._state.breaks.as_dict())
+            case "/breaks":
+                return json_answer(self._state.breaks.as_dict())
+            case "/seen" if request.method in ("DELETE", "POST"):
+                self._seen.forget()
+                return json_answer({})
+            case "/seen":
+                return json_answer(self._seen.as_dict())
+        return text_answer("clock, breaks, seen", 404)
+
+
+def behave(behaviour: Behaviour, path: str, cf_ray: str) -> Response:
+    """Return the answer of a behaviour that is not the default one."""
+    if behaviour.status == 0:
+        return HangUp()
+    match behaviour.kind:
+        case "cloudflare_html":
+            code = behaviour.body if isinstance(behaviour.body, int) else 1101
+            return edge_page(behaviour.status if behaviour.status >= 400 else 500, code, cf_ray)
+        case "missing":
+            status, body = missing(path)
+            return json_answer(body, status)
+        case "text":
+            return text_answer(
+                "Internal Server Error" if behaviour.body is None else str(behaviour.body), behaviour.status
+            )
+    body_: Any = behaviour.body
+    if body_ is None:
+        body_ = {"success": False, "message": "Internal server error"}
+    return json_answer(body_, behaviour.status)
+
+
+async def _wait(request: Request, seconds: float) -> bool:
+    """Wait, and return whether the client is still there afterwards."""
+    await request.body()
+
+    async def gone() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    watch = asyncio.ensure_future(gone())
+    try:
+        done, _ = await asyncio.wait({watch}, timeout=seconds)
+        return not done
+    finally:
+        watch.cancel()

@@ -1,0 +1,1 @@
+"""The third parties that are asked beside the platform, one file each."""

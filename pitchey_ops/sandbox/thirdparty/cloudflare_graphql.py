@@ -1,0 +1,355 @@
+"""
+Cloudflare's GraphQL analytics over the world's edge, Worker and firewall columns.
+
+Counts are true but for the last two minutes, which are under-counted, as the real ones are. Errors
+(unknown account, zone, dataset, field, filter) come as ``errors`` with ``data: null``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+
+from ..clock import iso
+from ..state import ACCOUNT, ZONE
+from ..world import World
+from .graphql import Field, QueryError, parse
+
+MOST_ROWS = 10_000
+_MINUTE_MS = 60_000
+_LATE = (0.7, 0.93)
+"""Share that is counted already of a minute that is younger than one and than two minutes."""
+
+
+class _Refused(Exception):
+    """An error of the query, with the path of the field."""
+
+
+def _floor(minutes: int) -> Callable[[pl.Expr], pl.Expr]:
+    return lambda at: at - at % (minutes * _MINUTE_MS)
+
+
+_TIMES: dict[str, Callable[[pl.Expr], pl.Expr]] = {
+    "datetime": lambda at: at,
+    "datetimeMinute": _floor(1),
+    "datetimeFiveMinutes": _floor(5),
+    "datetimeFifteenMinutes": _floor(15),
+    "datetimeHour": _floor(60),
+    "date": _floor(1440),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Dataset:
+    """How a dataset maps onto a frame of the world."""
+
+    dimensions: Mapping[str, str]
+    sums: Mapping[str, str]
+    quantiles: Mapping[str, str]
+    weight: str | None  # column with the number of requests of a row; None: a row is one event
+    grouped: bool = True
+
+
+_DATASETS = {
+    "workersInvocationsAdaptive": _Dataset(
+        dimensions={"scriptName": "script", "status": "status"},
+        sums={"requests": "requests", "errors": "errors", "subrequests": "subrequests"},
+        quantiles={
+            "cpuTimeP50": "cpu_p50_us",
+            "cpuTimeP99": "cpu_p99_us",
+            "wallTimeP99": "wall_p99_us",
+        },
+        weight="requests",
+    ),
+    "httpRequestsAdaptiveGroups": _Dataset(
+        dimensions={
+            "edgeResponseStatus": "status",
+            "clientRequestPath": "route",
+            "cacheStatus": "cacheStatus",
+        },
+        sums={"edgeResponseBytes": "bytes", "visits": "requests"},
+        quantiles={},
+        weight="requests",
+    ),
+    "firewallEventsAdaptiveGroups": _Dataset(
+        dimensions={
+            name: name
+            for name in (
+                "action",
+                "clientIP",
+                "clientAsn",
+                "clientCountryName",
+                "clientRequestPath",
+                "clientRequestQuery",
+                "source",
+                "ruleId",
+                "userAgent",
+            )
+        },
+        sums={},
+        quantiles={},
+        weight=None,
+    ),
+    "firewallEventsAdaptive": _Dataset(
+        dimensions={
+            name: name
+            for name in (
+                "action",
+                "clientIP",
+                "clientAsn",
+                "clientCountryName",
+                "clientRequestPath",
+                "clientRequestQuery",
+                "source",
+                "ruleId",
+                "userAgent",
+            )
+        },
+        sums={},
+        quantiles={},
+        weight=None,
+        grouped=False,
+    ),
+}
+_OF_ACCOUNT = {"workersInvocationsAdaptive"}
+
+
+class Analytics:
+    """Answers one query at one moment."""
+
+    def __init__(self, world: World, now_ms: int) -> None:
+        self._world = world
+        self._now_ms = now_ms
+
+    def answer(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Return ``data`` and ``errors``."""
+        try:
+            fields = parse(query, variables)
+            data = {field.alias: self._viewer(field) for field in fields}
+        except (QueryError, _Refused) as error:
+            stamp = {"timestamp": iso(self._now_ms)}
+            return {
+                "data": None,
+                "errors": [{"message": str(error), "path": ["viewer"], "extensions": stamp}],
+            }
+        return {"data": data, "errors": None}
+
+    def _viewer(self, viewer: Field) -> dict[str, Any]:
+        if viewer.name == "__typename":
+            return {}
+        if viewer.name != "viewer":
+            raise _Refused(f'unknown field "{viewer.name}"')
+        found: dict[str, Any] = {}
+        for scope in viewer.fields:
+            match scope.name:
+                case "accounts":
+                    known, tag = ACCOUNT, (scope.arguments.get("filter") or {}).get("accountTag")
+                case "zones":
+                    known, tag = ZONE, (scope.arguments.get("filter") or {}).get("zoneTag")
+                case _:
+                    raise _Refused(f'unknown field "{scope.name}"')
+            if tag != known:
+                raise _Refused(f"{scope.name}: not authorized for that {scope.name[:-1]}")
+            found[scope.alias] = [{field.alias: self._rows(field, scope.name) for field in scope.fields}]
+        return found
+
+    def _rows(self, asked: Field, scope: str) -> Any:
+        if asked.name in ("accountTag", "zoneTag"):
+            return ACCOUNT if scope == "accounts" else ZONE
+        dataset = _DATASETS.get(asked.name)
+        if dataset is None or (scope == "accounts") != (asked.name in _OF_ACCOUNT):
+            raise _Refused(f'unknown field "{asked.name}"')
+        limit = asked.arguments.get("limit", 100)
+        if not isinstance(limit, int) or not 0 < limit <= MOST_ROWS:
+            raise _Refused(f"limit must be positive number and not greater than {MOST_ROWS}")
+        frame = self._filtered(self._frame(asked), dataset, asked.arguments.get("filter") or {})
+        rows = _groups(frame, dataset, asked) if dataset.grouped else _events(frame, asked, dataset)
+        rows = _ordered(rows, asked.arguments.get("orderBy"), grouped=dataset.grouped)
+        return [_shape(row, asked.fields) for row in rows[:limit]]
+
+    def _frame(self, asked: Field) -> pl.DataFrame:
+        """Return the rows until now, the last two minutes under-counted."""
+        match asked.name:
+            case "workersInvocationsAdaptive":
+                frame, counts = self._world.workers, ["requests", "errors", "subrequests"]
+            case "httpRequestsAdaptiveGroups":
+                frame, counts = self._world.edge, ["requests", "cached", "bytes"]
+            case _:
+                return self._world.firewall.filter(pl.col("at") <= self._now_ms)
+        frame = frame.filter(pl.col("at") <= self._now_ms)
+        age = self._now_ms - pl.col("at")
+        share = (
+            pl.when(age < _MINUTE_MS)
+            .then(_LATE[0] * age / _MINUTE_MS)
+            .when(age < 2 * _MINUTE_MS)
+            .then(_LATE[1])
+            .otherwise(1.0)
+        )
+        frame = frame.with_columns((pl.col(counts) * share).round().cast(pl.Int64))
+        if asked.name == "httpRequestsAdaptiveGroups" and _mentions(asked, "cacheStatus"):
+            hits = frame.with_columns(requests=pl.col("cached"), cacheStatus=pl.lit("hit"))
+            rest = frame.with_columns(
+                requests=pl.col("requests") - pl.col("cached"),
+                cacheStatus=pl.lit("dynamic"),
+                bytes=pl.lit(0).cast(pl.Int64),
+            )
+            frame = pl.concat([hits, rest])
+        return frame
+
+    def _filtered(self, frame: pl.DataFrame, dataset: _Dataset, wanted: Mapping[str, Any]) -> pl.DataFrame:
+        if not isinstance(wanted, Mapping):
+            raise _Refused("filter must be an object")
+        if not any(name.startswith(("datetime", "date")) for name in wanted):
+            raise _Refused("filter: a time range is required")
+        for name, value in wanted.items():
+            base, _, operator = name.rpartition("_")
+            if operator not in ("geq", "leq", "gt", "lt", "in", "neq", "like") or not base:
+                base, operator = name, "eq"
+            if base in _TIMES:
+                column, value = _TIMES[base](pl.col("at")), _moment(name, value)
+            elif base in dataset.dimensions:
+                column = pl.col(dataset.dimensions[base])
+            else:
+                raise _Refused(f'unknown filter field "{name}"')
+            frame = frame.filter(_condition(column, operator, value, name))
+        return frame
+
+
+def _mentions(asked: Field, name: str) -> bool:
+    filters = asked.arguments.get("filter") or {}
+    return any(key.startswith(name) for key in filters) or any(
+        below.name == name for part in asked.fields for below in part.fields
+    )
+
+
+def _moment(name: str, value: Any) -> int:
+    try:
+        at = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise _Refused(f"{name}: cannot parse time {value!r}"[:200]) from None
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _condition(column: pl.Expr, operator: str, value: Any, name: str) -> pl.Expr:
+    if value is None:
+        raise _Refused(f"{name}: must not be null")
+    try:
+        match operator:
+            case "geq":
+                return column >= value
+            case "leq":
+                return column <= value
+            case "gt":
+                return column > value
+            case "lt":
+                return column < value
+            case "neq":
+                return column != value
+            case "in":
+                return column.is_in(list(value))
+            case "like":
+                return column.str.contains(str(value).strip("%"), literal=True)
+        return column == value
+    except TypeError:
+        raise _Refused(f"{name}: wrong type") from None
+
+
+def _groups(frame: pl.DataFrame, dataset: _Dataset, asked: Field) -> list[dict[str, Any]]:
+    dimensions = {f.name for part in asked.fields if part.name == "dimensions" for f in part.fields}
+    keys: list[pl.Expr] = []
+    for name in sorted(dimensions):
+        if name in _TIMES:
+            keys.append(_TIMES[name](pl.col("at")).alias(f"d.{name}"))
+        elif name in dataset.dimensions:
+            keys.append(pl.col(dataset.dimensions[name]).alias(f"d.{name}"))
+        else:
+            raise _Refused(f'unknown field "{name}"')
+    weight = pl.len() if dataset.weight is None else pl.col(dataset.weight).sum()
+    figures = [weight.alias("count")]
+    figures += [pl.col(column).sum().alias(f"sum.{name}") for name, column in dataset.sums.items()]
+    if dataset.weight is not None:
+        # a mean weighted by requests stands for the quantile of the whole group
+        load = pl.col(dataset.weight).cast(pl.Float64)
+        figures += [
+            ((pl.col(column) * load).sum() / load.sum()).alias(f"quantiles.{name}")
+            for name, column in dataset.quantiles.items()
+        ]
+    table = (
+        frame.group_by(keys).agg(figures).sort([f"d.{n}" for n in sorted(dimensions)])
+        if keys
+        else frame.select(figures)
+    )
+    if dataset.weight is not None:
+        table = table.filter(pl.col("count") > 0)
+    rows = []
+    for row in table.iter_rows(named=True):
+        shaped: dict[str, Any] = {"count": row["count"], "avg": {"sampleInterval": 1}}
+        for part in ("sum", "quantiles"):
+            shaped[part] = {k.partition(".")[2]: v for k, v in row.items() if k.startswith(part + ".")}
+        shaped["dimensions"] = {
+            name: _time_text(name, row[f"d.{name}"]) if name in _TIMES else row[f"d.{name}"]
+            for name in dimensions
+        }
+        rows.append(shaped)
+    return rows
+
+
+def _time_text(name: str, at: int) -> str:
+    text = iso(at)
+    return text[:10] if name == "date" else text[:19] + "Z"
+
+
+def _events(frame: pl.DataFrame, asked: Field, dataset: _Dataset) -> list[dict[str, Any]]:
+    known = {*dataset.dimensions, *_TIMES}
+    for wanted in asked.fields:
+        if wanted.name not in known:
+            raise _Refused(f'unknown field "{wanted.name}"')
+    rows = []
+    for row in frame.sort("at").iter_rows(named=True):
+        shaped = {name: row[column] for name, column in dataset.dimensions.items()}
+        rows.append({**shaped, "datetime": _time_text("datetime", row["at"])})
+    return rows
+
+
+def _ordered(rows: list[dict[str, Any]], order: Any, *, grouped: bool) -> list[dict[str, Any]]:
+    if not order:
+        return rows
+    for text in reversed(order if isinstance(order, list) else [order]):
+        name, _, direction = str(text).rpartition("_")
+        if direction not in ("ASC", "DESC"):
+            raise _Refused(f"orderBy: {text!r}"[:200])
+        part, _, inner = name.partition("_")
+
+        def key(row: dict[str, Any], name: str = name, part: str = part, inner: str = inner) -> Any:
+            if not grouped or name == "count":
+                return row.get(name)
+            if part in ("sum", "quantiles", "avg") and inner:
+                return row[part].get(inner)
+            return row["dimensions"].get(name)
+
+        if any(key(row) is None for row in rows):
+            raise _Refused(f'orderBy: unknown field "{name}"')
+        rows = sorted(rows, key=key, reverse=direction == "DESC")
+    return rows
+
+
+def _shape(row: Mapping[str, Any], fields: tuple[Field, ...]) -> dict[str, Any]:
+    """Return of *row* what was asked, under its aliases."""
+    shaped: dict[str, Any] = {}
+    for wanted in fields:
+        if wanted.name == "__typename":
+            shaped[wanted.alias] = "Group"
+            continue
+        if wanted.name not in row:
+            raise _Refused(f'unknown field "{wanted.name}"')
+        value = row[wanted.name]
+        if isinstance(value, Mapping) != bool(wanted.fields):
+            raise _Refused(
+                f'field "{wanted.name}": a selection is {"due" if isinstance(value, Mapping) else "not due"}'
+            )
+        shaped[wanted.alias] = _shape(value, wanted.fields) if isinstance(value, Mapping) else value
+    return shaped
