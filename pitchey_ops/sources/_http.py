@@ -51,19 +51,19 @@ USER_AGENT = "pitchey-ops/1 (incident runbook; read-only)"
 class Redacts(Protocol):
     """Takes secrets out of what is about to be kept."""
 
-    def text(self, value: str) -> str:
+    def text(self, value: str, /) -> str:
         """Return *value* without secrets."""
         ...
 
-    def url(self, value: str) -> str:
+    def url(self, value: str, /) -> str:
         """Return the address without secrets."""
         ...
 
-    def headers(self, value: Mapping[str, str]) -> dict[str, str]:
+    def headers(self, value: Mapping[str, str], /) -> dict[str, str]:
         """Return the headers without secrets."""
         ...
 
-    def body(self, value: bytes, content_type: str | None) -> bytes:
+    def body(self, value: bytes, content_type: str | None, /) -> bytes:
         """Return the body without secrets; JSON stays JSON of the same shape."""
         ...
 
@@ -311,7 +311,7 @@ class LiveChannel:
             size += len(chunk)
             if size > limit:
                 raise _TooLarge(
-                    f"the answer is larger than {limit / 2**20:.0f} MB after decompression; it was not read on"
+                    f"the answer is larger than {limit / 2**20:.0f} MB after decompression; not read on"
                 )
             chunks.append(chunk)
         return b"".join(chunks)

@@ -1,0 +1,1 @@
+"""One file per question: pure functions from frames and observations to findings."""

@@ -1,0 +1,145 @@
+"""
+What kinds of errors are new or rising since the onset?
+
+The words of an error message are a stranger's, so no single line decides anything: a kind counts by its
+share of all the errors that came up since the onset, in patterns that were counted, and it takes a
+minimum of entries and (for a strong signal) more than one user, address or trace. A line that only
+imitates an error weighs as one line among the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib.resources import files
+
+import polars as pl
+import yaml
+
+from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
+from .case import Case, observation_ids
+
+RULE = "kinds"
+ENTRIES_MIN = 5
+RISE = 3.0
+"""How many times as many a minute as before the onset count as rising."""
+TEXT_LIMIT = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of error; see ``kinds.yaml`` for the meaning of each field."""
+
+    signal: str
+    words: str
+    level: str
+    matches: str
+    frontend: bool | None = None
+
+
+def _read() -> tuple[Kind, ...]:
+    text = files("pitchey_ops.findings").joinpath("kinds.yaml").read_text(encoding="utf-8")
+    return tuple(
+        Kind(
+            signal=row["signal"],
+            words=row["words"],
+            level=row["level"],
+            matches=("" if row.get("case") else "(?i)") + "|".join(f"(?:{one})" for one in row["matches"]),
+            frontend=row.get("frontend"),
+        )
+        for row in yaml.safe_load(text)["kinds"]
+    )
+
+
+KINDS = _read()
+SIGNALS = tuple(dict.fromkeys(kind.signal for kind in KINDS))
+FRONTEND_SERVICES = ("frontend", "web", "browser", "client", "ui", "spa")
+
+
+def kinds(case: Case) -> RuleResult:
+    """
+    Return one finding for each kind of error that is new or rising since the onset.
+
+    `NotChecked` when no log entry of the window was seen. If the logs lied, the kind is one finding among
+    the others; if they were late or cut, the counts are of what was seen and the coverage stands beside
+    them; an empty answer is no entry and so no all-clear.
+    """
+    logs = case.frames.logs
+    inside = logs.filter(pl.col("at") >= case.window.start)
+    if inside.is_empty():
+        return NotChecked(rule=RULE, because=case.why_missing("logs/service", "r2/objects"))
+    since = case.since
+    if case.onset is not None:
+        since -= timedelta(seconds=min(120.0, case.onset.uncertainty_s))
+    errors = _texts(logs)
+    after = errors.filter(pl.col("at") >= since)
+    before = errors.filter(pl.col("at") < since)
+    minutes_after = max(1.0, (case.now - since).total_seconds() / 60)
+    first = logs.get_column("at").min()
+    minutes_before = max(1.0, (since - first).total_seconds() / 60) if isinstance(first, datetime) else 1.0
+    scale = minutes_after / minutes_before
+    claimed_after = pl.Series([False] * after.height, dtype=pl.Boolean)
+    claimed_before = pl.Series([False] * before.height, dtype=pl.Boolean)
+    rows: list[tuple[Kind, pl.DataFrame, int, float]] = []
+    for kind in KINDS:
+        match = _mask(after, kind) & ~claimed_after
+        match_before = _mask(before, kind) & ~claimed_before
+        claimed_after, claimed_before = claimed_after | match, claimed_before | match_before
+        hits = after.filter(match)
+        expected = float(match_before.sum() or 0) * scale
+        if hits.height >= ENTRIES_MIN and hits.height >= RISE * expected:
+            rows.append((kind, hits, hits.height, expected))
+    total = sum(max(0.0, n - expected) for kind, _, n, expected in rows if kind.level == "error") or 1.0
+    return [_finding(kind, hits, n, expected, total, case) for kind, hits, n, expected in rows]
+
+
+def _texts(logs: pl.DataFrame) -> pl.DataFrame:
+    frontend = pl.col("service").is_in(list(FRONTEND_SERVICES)).fill_null(False)
+    return logs.filter(pl.col("level").is_in(["error", "fatal", "critical", "warn", "warning"])).with_columns(
+        text=pl.concat_str(
+            pl.col("message").str.slice(0, TEXT_LIMIT),
+            pl.col("stack").str.slice(0, 300),
+            pl.col("component"),
+            separator=" ",
+            ignore_nulls=True,
+        ),
+        frontend=frontend,
+        hard=pl.col("level").is_in(["error", "fatal", "critical"]),
+    )
+
+
+def _mask(frame: pl.DataFrame, kind: Kind) -> pl.Series:
+    chosen = pl.col("text").str.contains(kind.matches).fill_null(False)
+    if kind.frontend is not None:
+        chosen = chosen & (pl.col("frontend") == kind.frontend)
+    if kind.level == "error":
+        chosen = chosen & pl.col("hard")
+    return frame.select(chosen.alias("chosen")).get_column("chosen")
+
+
+def _finding(kind: Kind, hits: pl.DataFrame, n: int, expected: float, total: float, case: Case) -> Finding:
+    share = min(1.0, (n - expected) / total)
+    voices = max(hits.get_column(name).drop_nulls().n_unique() for name in ("trace_id", "user_id", "ip", "at"))
+    strength = min(1.0, 0.35 + share) if voices > 1 else 0.2
+    by_service = hits.group_by("service").len().sort(["len", "service"], descending=[True, False])
+    services = by_service.get_column("service").drop_nulls().to_list()
+    place = services[0] if services else "no named service"
+    example = hits.sort(["at", "message"]).get_column("message").drop_nulls()
+    first = hits.get_column("at").min()
+    return Finding(
+        id=f"{RULE}/{kind.signal.replace('_', '-')}",
+        rule=RULE,
+        claim=f"{n} entries tell of {kind.words} since the onset ({expected:.0f} expected), mostly from {place}",
+        severity=Severity.CRITICAL if share >= 0.5 and n >= 20 else Severity.WARNING,
+        at=first if isinstance(first, datetime) else None,
+        evidence=observation_ids(hits),
+        signals=(Signal(name=kind.signal, strength=strength),),
+        service=services[0] if services else None,
+        data={
+            "entries": n,
+            "expected": expected,
+            "share_of_new_errors": share,
+            "services": services[:8],
+            "example": example[0][:500] if example.len() else "",
+        },
+    )

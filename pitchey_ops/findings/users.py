@@ -1,0 +1,126 @@
+"""Are requests of users failing, how many, on which routes, and how many people is that?"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
+from ..models.report import Impact
+from ._requests import Requests, requests, spans, z_score
+from .case import Case
+
+RULE = "users"
+SIGNALS = ("users_failing", "users_not_failing")
+Z_CLEAR = 5.0
+"""z beyond which a rise is no chance: one in 3.5 million per comparison."""
+EXCESS_MIN = 0.004
+"""A rise of the failing share below this is background, however certain."""
+ROUTE_SHARE = 0.1
+"""A route counts as affected from this failing share."""
+
+
+def users(case: Case) -> RuleResult:
+    """
+    Compare the failing share of requests after the onset with before.
+
+    Looks at Cloudflare's analytics, else at request-log entries. With neither in the window it is
+    `NotChecked`. If the source was empty there is no row and so no all-clear; if it was late, the newest
+    minutes are missing and the earlier ones decide; if it was cut, logs cover part of the window and
+    "not failing" is only said from half of it on; if it lied, the two vantage points contradict each other
+    (`contradictions`).
+    """
+    seen = requests(case)
+    if seen is None:
+        return NotChecked(rule=RULE, because=case.why_missing("cloudflare/http", "logs/service", "r2/objects"))
+    before_start, before_end, after_start, after_end = spans(case)
+    n_0, bad_0 = seen.total(before_start, before_end)
+    n_1, bad_1 = seen.total(after_start, after_end)
+    if n_1 <= 0:
+        return NotChecked(rule=RULE, because=f"no requests were seen after {after_start:%H:%M} UTC ({seen.vantage})")
+    share_0, share_1 = (bad_0 / n_0 if n_0 else None), bad_1 / n_1
+    excess = share_1 - (share_0 or 0.0)
+    failing = excess >= EXCESS_MIN and z_score(bad_1, n_1, bad_0, n_0) >= Z_CLEAR
+    limit = case.settings.thresholds.error_share
+    if n_0 == 0:
+        failing = share_1 >= limit
+    data = {
+        "vantage": seen.vantage,
+        "requests_after": n_1,
+        "failing_after": bad_1,
+        "failing_share_after": share_1,
+        "failing_share_before": share_0,
+        "after_start": after_start.isoformat(),
+        "routes": [
+            {
+                "route": row["route"],
+                "requests": row["requests"],
+                "failing": row["failing"],
+                "share": row["share"],
+            }
+            for row in seen.by_route(after_start, after_end).head(20).iter_rows(named=True)
+        ],
+    }
+    before = "before, nothing to compare with" if share_0 is None else f"{share_0:.1%} before"
+    where = "at the edge" if seen.vantage == "edge" else "in the logs"
+    if failing:
+        strength = min(1.0, max(0.45, excess / limit))
+        return [
+            Finding(
+                id=f"{RULE}/failing",
+                rule=RULE,
+                claim=f"{share_1:.1%} of requests fail {where} since {after_start:%H:%M} UTC ({before})",
+                severity=Severity.CRITICAL if share_1 >= limit else Severity.WARNING,
+                at=after_start,
+                evidence=seen.evidence,
+                signals=(Signal(name="users_failing", strength=strength),),
+                data=data,
+            )
+        ]
+    covered = _covered_minutes(seen, case)
+    return [
+        Finding(
+            id=f"{RULE}/not-failing",
+            rule=RULE,
+            claim=f"{share_1:.1%} of requests fail {where} ({before}): no more than before",
+            severity=Severity.INFO,
+            evidence=seen.evidence,
+            signals=(Signal(name="users_not_failing", strength=covered),) if covered >= 0.5 else (),
+            data={**data, "covered_share": covered},
+        )
+    ]
+
+
+def impact(case: Case) -> Impact:
+    """
+    Return who is hurt since the onset: what is unknown stays None.
+
+    ``users_affected`` counts the distinct users in failed request-log entries that were seen: a lower
+    bound where the logs are cut.
+    """
+    seen = requests(case)
+    if seen is None:
+        return Impact()
+    _, _, after_start, after_end = spans(case)
+    n, bad = seen.total(after_start, after_end)
+    if n <= 0:
+        return Impact()
+    routes = seen.by_route(after_start, after_end).filter((pl.col("share") >= ROUTE_SHARE) & (pl.col("failing") >= 3))
+    failed = case.bad_requests.filter(pl.col("failed") & (pl.col("at") >= after_start))
+    people = failed.get_column("user_id").drop_nulls().n_unique() if failed.height else None
+    services = (
+        failed.group_by("service").len().filter(pl.col("len") >= 3).sort(["len", "service"], descending=[True, False])
+    )
+    return Impact(
+        requests_failing_share=bad / n,
+        users_affected=people or None,
+        routes=tuple(routes.get_column("route").head(12).to_list()),
+        services=tuple(services.get_column("service").head(12).to_list()),
+    )
+
+
+def _covered_minutes(seen: Requests, case: Case) -> float:
+    """Return the share of the window's last half hour that has requests, 0-1."""
+    start = max(case.window.start, case.window.end - (case.window.duration / 2))
+    minutes = max(1.0, (case.window.end - start).total_seconds() / 60.0)
+    have = seen.minutes.filter(pl.col("at").is_between(start, case.window.end)).get_column("at").n_unique()
+    return min(1.0, have / minutes)

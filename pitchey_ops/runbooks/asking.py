@@ -1,0 +1,261 @@
+"""Everything that a runbook asks, in at most three rounds, live or from a record; or a recorded case."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import polars as pl
+
+from ..clock import Clock, SystemClock
+from ..errors import RecordError
+from ..evidence.recorder import Recorder
+from ..evidence.redact import Redactor
+from ..frames import DEPLOYMENTS, LOGS, METRICS, SPANS, UTC_MS, Frames, empty
+from ..models.exchange import Exchange
+from ..models.observation import AnyObservation, Coverage, Observed, Unavailable
+from ..models.window import Window
+from ..settings import Settings
+from ..sources._answers import Answers, FileAnswers
+from ..sources._budget import Budget
+from ..sources._http import LiveChannel
+from ..sources._slots import FileSlots, Slots
+from ..sources.casefile import read_case
+from ..sources.catalogue import PROBES, AskContext
+from ..sources.channel import Channel
+from ..sources.tables import build
+
+T = TypeVar("T")
+ROUNDS = (1, 2, 3)
+CASE_TABLES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
+    "logs": LOGS,
+    "metrics": METRICS,
+    "spans": SPANS,
+    "deployments": DEPLOYMENTS,
+}
+REDACTED_COLUMNS = ("message", "url", "user_agent", "stack", "operation", "route", "account", "author")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What came back: observations by id, tables, and the moment of the last question."""
+
+    observations: Mapping[str, AnyObservation]
+    frames: Frames
+    now: datetime
+
+
+def run_async(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a coroutine to its end in a thread of its own: a notebook's own event loop is running already."""
+    result: list[T] = []
+    fault: list[BaseException] = []
+
+    def body() -> None:
+        try:
+            result.append(asyncio.run(make()))
+        except BaseException as exc:
+            fault.append(exc)
+
+    thread = threading.Thread(target=body, name="asking")
+    thread.start()
+    thread.join()
+    if fault:
+        raise fault[0]
+    return result[0]
+
+
+def redactor_for(settings: Settings) -> Redactor:
+    """Return the redactor that *settings* ask for."""
+    return Redactor(settings.secrets(), addresses=settings.redact_addresses, emails=settings.redact_emails)
+
+
+def live_channel(
+    settings: Settings,
+    recorder: Recorder,
+    *,
+    started: datetime,
+    budget_s: float,
+    clock: Clock | None = None,
+    slots: Slots | None = None,
+    answers: Answers | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> LiveChannel:
+    """Return the channel that asks for real, sharing slots and answers with every run on this machine."""
+    clock = clock or SystemClock()
+    shared = settings.archive_root() / ".shared"
+    return LiveChannel(
+        settings,
+        budget=Budget(started, budget_s, clock),
+        clock=clock,
+        redactor=redactor_for(settings),
+        recorder=recorder,
+        slots=slots or FileSlots(shared / "slots", settings.concurrency_per_host),
+        answers=answers or FileAnswers(shared),
+        transport=transport,
+    )
+
+
+async def ask_all(
+    channel: Channel, settings: Settings, window: Window, probes: Sequence[str]
+) -> dict[str, AnyObservation]:
+    """
+    Ask *probes* (names of `sources.catalogue.PROBES`), each round at once, and return all observations.
+
+    What a later round asks follows from earlier answers alone, so a replay asks the same. A probe that
+    raises is a bug of ours, not an answer: it is told as such and costs only its own observations.
+    """
+    context = AskContext.make(channel, settings, window)
+    found: dict[str, AnyObservation] = {}
+    for number in ROUNDS:
+        names = [name for name in PROBES if name in probes and PROBES[name].round == number]
+        results = await asyncio.gather(*(PROBES[name].ask(context) for name in names), return_exceptions=True)
+        for name, result in zip(names, results, strict=True):
+            if isinstance(result, RecordError):
+                raise result
+            if isinstance(result, BaseException):
+                if not isinstance(result, Exception):
+                    raise result
+                found[f"{PROBES[name].source}/{name}/fault"] = _fault(name, result, window)
+                continue
+            for observation in result:
+                found[observation.id] = observation
+        context = context.after(found)
+    return dict(sorted(found.items()))
+
+
+def _fault(name: str, exc: Exception, window: Window) -> Unavailable:
+    return Unavailable(
+        id=f"{PROBES[name].source}/{name}/fault",
+        source=PROBES[name].source,
+        at=window.end,
+        reason="bad_payload",
+        detail=f"an answer was not understood ({type(exc).__name__}); what this probe asks was not checked",
+    )
+
+
+def ask_live(channel: LiveChannel, settings: Settings, window: Window, probes: Sequence[str]) -> Asked:
+    """Ask for real and build the tables."""
+
+    async def body() -> dict[str, AnyObservation]:
+        try:
+            return await ask_all(channel, settings, window, probes)
+        finally:
+            await channel.close()
+
+    return gathered(run_async(body), window)
+
+
+def ask_recorded(channel: Channel, settings: Settings, window: Window, probes: Sequence[str]) -> Asked:
+    """Answer from a record; the same code as `ask_live` but for the channel."""
+    return gathered(run_async(lambda: ask_all(channel, settings, window, probes)), window)
+
+
+def gathered(observations: Mapping[str, AnyObservation], window: Window) -> Asked:
+    """Return *observations* with their tables; the present is when the last of them was asked."""
+    now = max((observation.at for observation in observations.values()), default=window.end)
+    return Asked(observations=observations, frames=build(observations, window), now=max(now, window.end))
+
+
+def record_case(folder: Path, settings: Settings, recorder: Recorder) -> None:
+    """Read a recorded incident, redact it, and record its tables as if they were answers."""
+    tables = read_case(folder)
+    redactor = redactor_for(settings)
+    for name, schema in CASE_TABLES.items():
+        frame: pl.DataFrame = getattr(tables, name)
+        columns = [column for column in REDACTED_COLUMNS if column in schema]
+        frame = redactor.frame(frame, columns) if not frame.is_empty() else frame
+        body = frame.with_columns(pl.col("at").dt.epoch("ms")).write_ndjson().encode()
+        missing = name in ("logs", "metrics") and f"{name}.jsonl" in tables.missing
+        problems = [text for text in tables.problems if text.startswith(name)]
+        recorder.exchange(
+            Exchange(
+                key=f"case/{name}/all",
+                source="case",
+                kind="file",
+                method="GET",
+                url=f"case:{folder.name}/{name}",
+                at=_last(tables.logs, tables.metrics, tables.spans),
+                took_ms=0.0,
+                outcome="answered",
+                detail="; ".join(["the file is not there"] * missing + problems),
+                headers={"x-rejected": str(sum(n for f, n in tables.rejected.items() if f.startswith(name)))},
+                body=body,
+            )
+        )
+
+
+def _last(*frames: pl.DataFrame) -> datetime:
+    """Return the newest time of all *frames*; a case's own present."""
+    times = [frame.get_column("at").max() for frame in frames if not frame.is_empty()]
+    newest = max((t for t in times if isinstance(t, datetime)), default=datetime(1970, 1, 1, tzinfo=UTC))
+    return newest + timedelta(milliseconds=1)
+
+
+def case_window(exchanges: Sequence[Exchange]) -> Window:
+    """Return the span that a recorded case covers."""
+    frames = [_case_table(e) for e in exchanges if e.kind == "file" and "/deployments/" not in e.key]
+    starts = [frame.get_column("at").min() for frame in frames if not frame.is_empty()]
+    start = min((t for t in starts if isinstance(t, datetime)), default=datetime(1970, 1, 1, tzinfo=UTC))
+    end = max(exchange.at for exchange in exchanges)
+    return Window(start=min(start, end - timedelta(seconds=1)), end=end)
+
+
+def ask_case(exchanges: Sequence[Exchange], window: Window) -> Asked:
+    """Build observations and tables of a recorded case: full coverage of what was recorded."""
+    observations: dict[str, AnyObservation] = {}
+    tables: dict[str, pl.DataFrame] = {}
+    for exchange in exchanges:
+        if exchange.kind != "file":
+            continue
+        name = exchange.key.split("/")[1]
+        frame = _case_table(exchange)
+        tables[name] = frame
+        inside = frame.filter(pl.col("at").is_between(window.start, window.end))
+        times = (frame.get_column("at").min(), frame.get_column("at").max())
+        seen_start, seen_end = (t if isinstance(t, datetime) else None for t in times)
+        observations[exchange.key] = Observed(
+            id=exchange.key,
+            source="case",
+            at=exchange.at,
+            value=None,
+            status="observed" if not frame.is_empty() else "no_data",
+            detail=exchange.detail,
+            coverage=Coverage(
+                asked_start=window.start,
+                asked_end=window.end,
+                seen_start=seen_start,
+                seen_end=seen_end,
+                count=inside.height,
+                share=1.0 if not frame.is_empty() else None,
+                rejected=int(exchange.headers.get("x-rejected", "0")),
+            ),
+        )
+    frames = Frames(
+        window=window,
+        logs=tables.get("logs", empty(LOGS)),
+        metrics=tables.get("metrics", empty(METRICS)),
+        spans=tables.get("spans", empty(SPANS)),
+        deployments=tables.get("deployments", empty(DEPLOYMENTS)),
+    )
+    now = max(exchange.at for exchange in exchanges)
+    return Asked(observations=dict(sorted(observations.items())), frames=frames, now=max(now, window.end))
+
+
+def _case_table(exchange: Exchange) -> pl.DataFrame:
+    name = exchange.key.split("/")[1]
+    schema = CASE_TABLES[name]
+    if not exchange.body.strip():
+        return empty(schema)
+    read_as = {column: pl.Int64 if kind == UTC_MS else kind for column, kind in schema.items()}
+    frame = pl.read_ndjson(exchange.body, schema=read_as)
+    times = [column for column, kind in schema.items() if kind == UTC_MS]
+    return frame.with_columns(
+        *(pl.from_epoch(pl.col(column), "ms").dt.replace_time_zone("UTC").alias(column) for column in times),
+        observation=pl.lit(exchange.key),
+    ).sort("at", maintain_order=True)

@@ -1,0 +1,198 @@
+"""
+Run one prepared runbook by papermill, with a deadline kept from outside.
+
+The kernel is a process group of its own on Unix sockets. What the run saw is on disk as it happens; when
+the kernel is killed, dies or raises, the report is built from that by `salvage`. How a run ended is taken
+from what was raised and from the record's last entry, never from papermill's marks on cells, which call
+every cell *completed* after a time-out (measured; see README, Design notes).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ..evidence.recorder import read_lines
+from . import kernel as kernel_module
+from .context import VARIABLE, RunContext
+
+KILL_AFTER_S = 5.0
+"""The kernel is killed so long after the budget (design, section 3)."""
+NOTEBOOK = "notebook.ipynb"
+WITHHELD = ("PITCHEY_OPS_SIGNING_", "PITCHEY_OPS_WRITE_")
+"""Variables that a runbook's kernel never gets: signing keys and credentials that can change something."""
+
+Ending = Literal["completed", "raised", "timed_out", "kernel_died", "not_started"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How the notebook ended; ``detail`` is safe to show after redaction only."""
+
+    ending: Ending
+    detail: str = ""
+    cells_done: int = 0
+    cells: int = 0
+
+
+Progress = Callable[[int, int], None]
+
+
+def execute(
+    context: RunContext,
+    notebook: Path,
+    parameters: Mapping[str, Any],
+    *,
+    memory_limit_mb: int,
+    remaining_s: float,
+    progress: Progress | None = None,
+) -> Outcome:
+    """
+    Execute *notebook* for *context* and return how it ended; the copy is left in the run's folder.
+
+    Parameters
+    ----------
+    remaining_s
+        Seconds until the budget is used up; the kernel is killed `KILL_AFTER_S` later.
+    progress
+        Called with (cell number, number of cells) when a cell starts.
+    """
+    manager = _start(context, memory_limit_mb)
+    result: list[Outcome] = []
+    runner = threading.Thread(
+        target=lambda: result.append(_papermill(context, notebook, parameters, manager, progress)),
+        name="papermill",
+        daemon=True,
+    )
+    try:
+        runner.start()
+        runner.join(max(1.0, remaining_s + KILL_AFTER_S))
+        late = runner.is_alive()
+        if late:
+            _kill(manager)
+            runner.join(10.0)
+    finally:
+        _kill(manager)
+        with suppress(Exception):
+            manager.cleanup_resources()
+    finished = any(kind == "finished" for kind, _ in read_lines(context.folder))
+    if late and not finished:
+        cells = result[0] if result else Outcome(ending="timed_out")
+        return Outcome(
+            ending="timed_out",
+            detail=f"the notebook did not end within {context.budget_s:.0f} s and was stopped",
+            cells_done=cells.cells_done,
+            cells=cells.cells,
+        )
+    outcome = result[0]
+    if outcome.ending == "completed" and not finished:
+        return Outcome(
+            ending="raised",
+            detail="the notebook ended without its last cell",
+            cells_done=outcome.cells_done,
+            cells=outcome.cells,
+        )
+    return outcome
+
+
+def _start(context: RunContext, memory_limit_mb: int) -> Any:
+    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+    from jupyter_client.manager import KernelManager
+
+    class OneSpec(KernelSpecManager):  # type: ignore[misc]
+        """Knows our kernel alone, whatever is installed on the machine."""
+
+        def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+            """Return the command that starts `pitchey_ops.runbooks.kernel`."""
+            return KernelSpec(
+                argv=[sys.executable, "-m", kernel_module.__name__, "-f", "{connection_file}"],
+                display_name="pitchey-ops",
+                language="python",
+            )
+
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(WITHHELD)} | {
+        VARIABLE: str(context.folder),
+        kernel_module.MEMORY_VARIABLE: str(memory_limit_mb),
+        "MPLBACKEND": "agg",
+        "PYTHONHASHSEED": "0",
+    }
+    manager = KernelManager(
+        kernel_name="python3", kernel_spec_manager=OneSpec(), transport="ipc", shutdown_wait_time=0.1
+    )
+    manager.start_kernel(env=environment, cwd=str(context.folder))
+    return manager
+
+
+def _papermill(
+    context: RunContext,
+    notebook: Path,
+    parameters: Mapping[str, Any],
+    manager: Any,
+    progress: Progress | None,
+) -> Outcome:
+    # jsonschema's format extra parses an RFC 3987 grammar for a second at import; it only adds IRI checks
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    import papermill
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    done = cells = 0
+
+    def started(cell: Any, cell_index: int) -> None:
+        nonlocal done
+        done = cell_index
+        if progress is not None:
+            progress(cell_index, cells)
+
+    def begun(notebook: Any) -> None:
+        nonlocal cells
+        cells = len(notebook.cells)
+
+    try:
+        papermill.execute_notebook(
+            _braces(notebook),
+            _braces(context.folder / NOTEBOOK),
+            parameters=dict(parameters),
+            progress_bar=False,
+            log_output=False,
+            km=manager,
+            on_notebook_start=begun,
+            on_cell_start=started,
+            autosave_cell_every=1,
+        )
+    except PapermillExecutionError as exc:
+        return Outcome(ending="raised", detail=f"{exc.ename}: {exc.evalue}", cells_done=done, cells=cells)
+    except CellTimeoutError as exc:
+        return Outcome(ending="timed_out", detail=str(exc), cells_done=done, cells=cells)
+    except DeadKernelError:
+        return Outcome(ending="kernel_died", detail="the kernel died", cells_done=done, cells=cells)
+    except Exception as exc:
+        return Outcome(
+            ending="not_started", detail=f"{type(exc).__name__}: {exc}", cells_done=done, cells=cells
+        )
+    return Outcome(ending="completed", cells_done=cells, cells=cells)
+
+
+def _braces(path: Path) -> str:
+    """Return *path* so that papermill's ``str.format`` leaves it alone."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _kill(manager: Any) -> None:
+    """Kill the kernel's process group; it is one of its own, so nobody else is in it."""
+    provisioner = getattr(manager, "provisioner", None)
+    pid = getattr(provisioner, "pid", None)
+    if pid is None:
+        return
+    with suppress(ProcessLookupError, PermissionError):
+        if os.getpgid(pid) == pid:
+            os.killpg(pid, signal.SIGKILL)
+        else:
+            os.kill(pid, signal.SIGKILL)

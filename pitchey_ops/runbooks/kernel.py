@@ -1,0 +1,50 @@
+"""
+The kernel that a runbook runs in: bounded in memory, gone when its parent is gone, imports done.
+
+Started as ``python -m pitchey_ops.runbooks.kernel -f CONNECTION_FILE``. It is a process group of its own,
+so that the runner can kill it and everything that it started.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+
+MEMORY_VARIABLE = "PITCHEY_OPS_KERNEL_MEMORY_MB"
+_PR_SET_PDEATHSIG = 1
+
+
+def bound() -> None:
+    """Limit the address space and ask Linux to kill this process when its parent dies."""
+    megabytes = int(os.environ.get(MEMORY_VARIABLE, "0"))
+    if megabytes > 0:
+        limit = megabytes * 1024 * 1024
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(
+            resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard)
+        )
+    if sys.platform == "linux":
+        parent = os.getppid()
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it died in between
+            os._exit(1)
+
+
+def main() -> None:
+    """Import what every runbook needs, then serve."""
+    bound()
+    # polars starts a thread per core; two are enough beside the event loop and leave room for others
+    os.environ.setdefault("POLARS_MAX_THREADS", "2")
+    from ipykernel.kernelapp import IPKernelApp
+
+    from . import investigate
+
+    assert investigate is not None
+    IPKernelApp.launch_instance()
+
+
+if __name__ == "__main__":
+    main()
