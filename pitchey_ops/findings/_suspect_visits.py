@@ -33,7 +33,7 @@ CORRELATION = 0.05
 JEFFREYS = 0.5
 
 TIMES_OVER = (1.5, 3.0, 6.0, 12.0, 25.0, 50.0, 100.0)
-"""A time is noted as slow at these multiples of what is quick for its kind (10th percentile, at least 1 ms)."""
+"""A time is noted as slow at these multiples of what is quick for its kind: the 10th percentile, or 1 ms."""
 
 MATERIAL_MS = 3.0
 """... and this much on top: a few milliseconds more never made an alert fire."""
@@ -123,12 +123,7 @@ def visits(logs: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
 def patterns(logs: pl.DataFrame) -> pl.DataFrame:
     """Return ``trace_id``, ``service``, ``kind``, ``feature``: which kinds of lines each visit wrote."""
     kind = pl.when(pl.col("level").is_in(ERROR_LEVELS)).then(pl.lit("error")).otherwise(pl.lit("pattern"))
-    text = (
-        pl.col("message")
-        .str.slice(0, _MESSAGE_CHARS)
-        .str.replace_all(_WITH_DIGIT, "#")
-        .str.slice(0, _KEY_CHARS)
-    )
+    text = pl.col("message").str.slice(0, _MESSAGE_CHARS).str.replace_all(_WITH_DIGIT, "#").str.slice(0, _KEY_CHARS)
     base = logs.with_columns(kind=kind, text=text, level=pl.col("level").fill_null(""))
     keys = ["trace_id", "service", "kind"]
     return pl.concat(
@@ -187,25 +182,23 @@ def weigh(units: pl.DataFrame, noted: pl.DataFrame, times: Floats) -> Tested:
     before, before_of = count[:, :-1], all_of[:, :-1]
     after, after_of = count[:, -1:] - before, all_of[:, -1:] - before_of
     log_bf = log_bayes_factor(before, before_of, after, after_of)
-    return Tested(
-        features=features, log_bf=log_bf, before=before, before_of=before_of, after=after, after_of=after_of
-    )
+    return Tested(features=features, log_bf=log_bf, before=before, before_of=before_of, after=after, after_of=after_of)
 
 
 def slow(units: pl.DataFrame, value: str) -> pl.DataFrame:
     """
     Return a row for each unit and each limit that its *value* (ms) is above.
 
-    ``times`` names the multiple of `TIMES_OVER` and ``limit_ms`` is the limit that it makes for the unit's group.
+    ``times`` is one of `TIMES_OVER`, ``limit_ms`` the limit that it makes for the unit's group.
     """
     timed = units.filter(pl.col(value).is_not_null())
     quick = timed.group_by("group").agg(quick=pl.col(value).quantile(0.1).clip(1.0))
     timed = timed.join(quick, on="group")
     return pl.concat(
         [
-            timed.with_columns(
-                times=pl.lit(times), limit_ms=(pl.col("quick") * times + MATERIAL_MS).round(1)
-            ).filter(pl.col(value) > pl.col("limit_ms"))
+            timed.with_columns(times=pl.lit(times), limit_ms=(pl.col("quick") * times + MATERIAL_MS).round(1)).filter(
+                pl.col(value) > pl.col("limit_ms")
+            )
             for times in TIMES_OVER
         ]
     )

@@ -40,7 +40,7 @@ from pitchey_ops.findings._suspect_visits import (
     weigh,
 )
 from pitchey_ops.frames import Frames
-from pitchey_ops.models.finding import Finding, NotChecked, RuleResult, Severity, Signal
+from pitchey_ops.models.finding import Finding, NotChecked, RuleResult, Severity
 
 RULE = "suspects"
 
@@ -150,9 +150,7 @@ def rank_suspects(
     return case.ranked(spans, {"logs": logs, "spans": spans, "metrics": metrics})
 
 
-def suspects(
-    frames: Frames, *, alert_at: datetime, onset: tuple[datetime, float] | None = None
-) -> RuleResult:
+def suspects(frames: Frames, *, alert_at: datetime, onset: tuple[datetime, float] | None = None) -> RuleResult:
     """
     Return up to five suspects as findings, or why nobody could be suspected.
 
@@ -170,7 +168,6 @@ def suspects(
                 claim=f"Suspect {place}: {suspect.service}. {suspect.because[0]}",
                 severity=Severity.WARNING if place == 1 else Severity.INFO,
                 evidence=suspect.evidence,
-                signals=(Signal(name="service_suspected", strength=suspect.score),) if place == 1 else (),
                 service=suspect.service,
                 data={
                     "score": suspect.score,
@@ -216,9 +213,7 @@ class _Case:
             self._behaviour(weigh(units, noted, self.times))
         late = slow(units, "own_ms")
         if late.height:
-            tested = weigh(
-                units, late.with_columns(kind=pl.lit("slow"), caller=pl.lit(None, pl.String)), self.times
-            )
+            tested = weigh(units, late.with_columns(kind=pl.lit("slow"), caller=pl.lit(None, pl.String)), self.times)
             self._times(tested, "own_time", "Own time", faster=FASTER)
 
     def hear_lines(self, logs: pl.DataFrame) -> None:
@@ -226,9 +221,7 @@ class _Case:
         lines = logs.filter(pl.col("trace_id").is_null())
         if lines.is_empty():
             return
-        units = lines.with_row_index("unit").with_columns(
-            group=pl.col("service").rank("dense").cast(pl.Int64) - 1
-        )
+        units = lines.with_row_index("unit").with_columns(group=pl.col("service").rank("dense").cast(pl.Int64) - 1)
         named = units.with_columns(trace_id=pl.col("unit").cast(pl.String))
         noted = patterns(named).select(
             "service",
@@ -303,9 +296,7 @@ class _Case:
             verb = "now" if top["rises"] else "no longer"
             what = {"call": "calls", "error": "logs", "pattern": "logs"}[top["kind"]]
             weight = float(log_mean_exp(np.array(kinds)))
-            self.say(
-                str(service), "behaviour", weight, f"It {verb} {what} “{top['feature']}”: {top['words']}."
-            )
+            self.say(str(service), "behaviour", weight, f"It {verb} {what} “{top['feature']}”: {top['words']}.")
 
     def hear_network(self, spans: pl.DataFrame) -> None:
         """Time between caller and server, over all pairs of a service."""
@@ -351,17 +342,15 @@ class _Case:
                 table.filter(pl.col("caller") != pl.col("service")).with_columns(name="caller"),
             ]
         )
-        nodes = ends.group_by("name").agg(
-            pl.col("past").sum(), pl.col("log_gap").median(), pl.col("gap").median()
-        )
-        for name, past, log_gap, gap in nodes.filter(pl.col("past") < FEW).iter_rows():
+        nodes = ends.group_by("name").agg(pl.col("past").sum(), pl.col("log_gap").median(), pl.col("gap").median())
+        for name, _, log_gap, gap in nodes.filter(pl.col("past") < FEW).iter_rows():
             z = (log_gap - usual) / spread
             self.say(
                 name,
                 "network",
                 _outlying(z, nodes.height),
                 f"Time on the network is {gap:.3g} ms on its middle pair of callers and callees, "
-                f"{np.exp(usual) - MATERIAL_MS:.3g} ms on that of all services; no calls of its own before to compare.",
+                f"{np.exp(usual) - MATERIAL_MS:.3g} ms on that of all services; it has no past of its own.",
             )
 
     def _times(self, tested: Tested, witness: str, what: str, *, faster: float | None) -> None:
@@ -426,9 +415,7 @@ class _Case:
     def hear_standing_errors(self, logs: pl.DataFrame) -> None:
         """Error lines since the earliest candidate time, changed or not: at most 1 nat, to break ties."""
         recent = logs.filter(pl.col("t") >= float(self.times[0]))
-        table = recent.group_by("service").agg(
-            errors=pl.col("level").is_in(ERROR_LEVELS).sum(), lines=pl.len()
-        )
+        table = recent.group_by("service").agg(errors=pl.col("level").is_in(ERROR_LEVELS).sum(), lines=pl.len())
         for service, errors, lines in table.filter(pl.col("errors") > 0).iter_rows():
             weight = (errors / (errors + 10.0)) * (errors / lines) ** 0.5
             self.say(service, "errors", weight, f"{errors} of its {lines} recent log lines are errors.")
@@ -438,12 +425,7 @@ class _Case:
         below = _descendants(spans)
         raw = {service: sum(parts.values()) for service, parts in self.parts.items()}
         busy = {
-            name: dict(
-                frame.group_by("service")
-                .agg(pl.len(), pl.col("t").min())
-                .select("service", "len")
-                .iter_rows()
-            )
+            name: dict(frame.group_by("service").agg(pl.len(), pl.col("t").min()).select("service", "len").iter_rows())
             for name, frame in tables.items()
         }
         found = []
@@ -472,7 +454,7 @@ class _Case:
 
 
 def _outlying(z: float, among: int) -> float:
-    """Return the log-likelihood ratio (nats) of *z* being no draw of Student's t, one of *among* having been picked."""
+    """Return the log-likelihood ratio (nats) against *z* as the largest of *among* draws of Student's t."""
     return (FREEDOM + 1.0) / 2.0 * float(np.log1p(max(z, 0.0) ** 2 / FREEDOM)) - float(np.log(max(among, 1)))
 
 
