@@ -126,14 +126,15 @@ class Rule:
 
 
 _ALNUM = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
-_ESCAPED = re.compile(rb"(?:\\[nrtbf]|\\u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2}|\x1b\[[0-9;]{0,8}m)\Z")
+_COLOUR = rb"(?:\x1b|\\u001[bB]|\\x1[bB]|\\033|\\e)\[[0-9;]{0,8}m"
+_ESCAPED = re.compile(rb"(?:\\[nrtbf]|\\u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2}|" + _COLOUR + rb")\Z")
 
 
 def boundary(data: bytes, start: int) -> bool:
     """Whether a token may begin at *start*: not in the middle of a word (escapes are no part of a word)."""
     if start == 0 or data[start - 1] not in _ALNUM:
         return True
-    return _ESCAPED.search(data[max(0, start - 12) : start]) is not None
+    return _ESCAPED.search(data[max(0, start - 16) : start]) is not None
 
 
 def _has_digit(value: bytes) -> bool:
@@ -359,7 +360,7 @@ WORDS = (
     "subscriptionkey", "subscription_key", "license_key", "licensekey", "license-key", "deploy_key", "deploykey",
     "app_key", "appkey", "application_key", "applicationkey", "application-key", "webhook", "connectionstring",
     "connection_string", "dsn", "jwt", "otp", "cvv", "cvc", "cardnumber", "card_number", "creditcard", "credit_card",
-    "sig", "xamz", "x-amz", "sessid", "sessionid", "connect.sid", "bearer", "ssh_key", "sshkey", "secretkey",
+    "sig", "xamz", "x-amz", "sessid", "jsessionid", "connect.sid", "bearer", "ssh_key", "sshkey", "secretkey",
     "cf-access-client-id", "signing-key", "encryption-key", "webhook_key",
 )  # fmt: skip
 
@@ -381,7 +382,8 @@ _ASSIGN = re.compile(
     rb"|(?P<flag>\s{1,3}(?=[^\s-])))"
     rb"[bru]{0,2}(?P<open>" + _QUOTE + rb")?"
 )
-_NAME_BEFORE = re.compile(rb"[A-Za-z0-9_.-]{0,48}\Z")
+_NAME_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+_COLOURED = re.compile(_COLOUR)
 _ESCAPE_BEFORE = re.compile(rb"\A(?:u[0-9a-fA-F]{4}|[nrtbf])")
 _VALUE = re.compile(
     rb"(?:\[redacted:[a-z0-9-]{1,40}\]|,(?!\s|[\w.-]{1,40}[=:]|[\"'\\\[{])|[^\s,;&\"'<>)}\]\\|]){1,8192}"
@@ -396,8 +398,13 @@ def assignment(data: bytes, start: int) -> Span | None:
     found = _ASSIGN.match(data, start)
     if found is None:
         return None
-    before = _NAME_BEFORE.search(data[max(0, start - 48) : start])
-    left = before.group() if before else b""
+    chunk = data[max(0, start - 48) : start]
+    if found.group("flag") is not None and b"--" not in chunk:
+        return None
+    left = chunk[len(chunk.rstrip(_NAME_BYTES)) :]
+    if b"[" in chunk:
+        for colour in _COLOURED.finditer(chunk):
+            left = chunk[max(colour.end(), len(chunk) - len(left)) :]
     name_start = start - len(left)
     if left and name_start and data[name_start - 1] == 0x5C:
         left = _ESCAPE_BEFORE.sub(b"", left, count=1)
@@ -459,6 +466,9 @@ CARD_RUST = (
     r"(?-u:(?:4\d{3}|5[1-5]\d{2}|2[2-7]\d{2}|6(?:011|5\d{2}|2\d{2}|4[4-9]\d)|35[2-8]\d)(?:[ -]?\d{4}){3}"
     r"|3[47]\d{2}[ -]?\d{6}[ -]?\d{5}|3(?:0[0-5]|[68]\d)\d[ -]?\d{6}[ -]?\d{4})"
 )
+CARD_SIEVE = (
+    r"(?:^|[^0-9A-Za-z_.-]|\\[nrtbf]|\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2}|\x1b\[[0-9;]{0,8}m)" + CARD_RUST + r"(?-u:\b)"
+)
 CARD = re.compile(CARD_RUST.removeprefix("(?-u:").removesuffix(")").encode())
 _CARD_BEFORE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
 
@@ -468,13 +478,18 @@ def card_at(data: bytes, start: int, end: int) -> bool:
     if (
         start
         and data[start - 1] in _CARD_BEFORE
-        and _ESCAPED.search(data[max(0, start - 12) : start]) is None
+        and _ESCAPED.search(data[max(0, start - 16) : start]) is None
     ):
         return False
     after = data[end : end + 2]
     if after[:1] and (after[0] in _ALNUM or (after[:1] in (b".", b"-") and after[1:2].isdigit())):
         return False
-    digits = [c - 48 for c in data[start:end] if 48 <= c <= 57]
+    return luhn(data[start:end])
+
+
+def luhn(text: bytes) -> bool:
+    """Whether the digits of *text* pass Luhn's check (and are not one digit repeated)."""
+    digits = [c - 48 for c in text if 48 <= c <= 57]
     total = sum(digits[-1::-2]) + sum(d * 2 - 9 * (d > 4) for d in digits[-2::-2])
     return total % 10 == 0 and len(set(digits)) > 1
 

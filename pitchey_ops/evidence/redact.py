@@ -177,7 +177,7 @@ class Redactor:
     def _sieve(self, name: str) -> pl.Expr:
         column = pl.col(name)
         found = column.str.contains_any(self._anchors, ascii_case_insensitive=True)
-        found = found | column.str.contains(patterns.BASE64_RUST) | column.str.contains(patterns.CARD_RUST)
+        found = found | column.str.contains(patterns.BASE64_RUST) | column.str.contains(patterns.CARD_SIEVE)
         if self._emails:
             found = found | column.str.contains(EMAIL_RUST)
         if self._addresses:
@@ -222,8 +222,8 @@ class Redactor:
     def _cards(self, data: bytes, series: pl.Series | None) -> Iterable[Span]:
         if series is None:
             places = [m.span() for m in patterns.CARD.finditer(data)]
-        elif series.str.contains(patterns.CARD_RUST)[0]:
-            places = _places(data, series.str.extract_all(patterns.CARD_RUST)[0])
+        elif series.str.contains(patterns.CARD_SIEVE)[0]:
+            places = _places(series, patterns.CARD_RUST, patterns.luhn)
         else:
             return
         for start, end in places:
@@ -235,9 +235,7 @@ class Redactor:
         if series is None:
             seeds = [m.start() for m in patterns.BASE64.finditer(data)]
         elif series.str.contains(patterns.BASE64_RUST)[0]:
-            seeds = sorted(
-                start for start, _ in _places(data, series.str.extract_all(patterns.BASE64_RUST)[0])
-            )
+            seeds = [start for start, _ in _places(series, patterns.BASE64_RUST, lambda _: True)]
         else:
             return
         done = 0
@@ -256,11 +254,12 @@ class Redactor:
 
     def _text(self, data: bytes, depth: int) -> bytes:
         """Return *data* redacted; the same object when there is nothing to do."""
+        if depth < _DEPTH and data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[", b'"'):
+            out = self._structured(data, depth)
+            if out is not None:
+                return out
         for _ in range(_PASSES):
-            if depth < _DEPTH and data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[", b'"'):
-                out = self._structured(data, depth)
-            else:
-                out = self._plain(data, self._spans(data), depth)
+            out = self._plain(data, self._spans(data), depth)
             if out is data or out == data:
                 return data
             data = out
@@ -305,8 +304,8 @@ class Redactor:
                 return b"[redacted:base64]"
         return None
 
-    def _structured(self, data: bytes, depth: int) -> bytes:
-        """Redact JSON, or lines of JSON, touching only the strings that hold something."""
+    def _structured(self, data: bytes, depth: int) -> bytes | None:
+        """Redact JSON, or lines of JSON, touching only the strings that hold something; None when it is neither."""
         spans = self._spans(data, escaped=True)
         if not spans:
             return data
@@ -314,16 +313,10 @@ class Redactor:
             return self._json(data, spans, depth)
         lines = data.splitlines(keepends=True)
         if len(lines) == 1:
-            return self._plain(data, self._spans(data), depth)
-        out = []
-        for line in lines:
-            if is_json(line):
-                line_spans = self._spans(line, escaped=True)
-                out.append(self._json(line, line_spans, depth) if line_spans else line)
-            else:
-                out.append(self._plain(line, self._spans(line), depth))
-        joined = b"".join(out)
-        return joined
+            return None
+        if not any(is_json(line) for line in lines[:2]):
+            return None
+        return b"".join(self._text(line, depth) for line in lines)
 
     def _json(self, data: bytes, spans: list[Span], depth: int) -> bytes:
         document = JsonText(data)
@@ -388,7 +381,7 @@ class Redactor:
         encoded = value.encode("utf-8", "surrogatepass")
         if kind and value and not patterns.all_marks(encoded) and not patterns.status_word(encoded):
             return name + equals + _mark(kind)
-        decoded = urllib.parse.unquote(value)
+        decoded = urllib.parse.unquote_plus(value)
         if decoded != value:
             cleaned = self.text(decoded)
             if cleaned != decoded:
@@ -460,15 +453,18 @@ def _splice(data: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
     return b"".join(parts)
 
 
-def _places(data: bytes, found: pl.Series) -> list[tuple[int, int]]:
-    """Return where each distinct text of *found* stands in *data*."""
-    out = []
-    for value in found.unique().to_list():
-        needle = value.encode("ascii")
-        at = data.find(needle)
-        while at >= 0:
-            out.append((at, at + len(needle)))
-            at = data.find(needle, at + 1)
+def _places(series: pl.Series, pattern: str, accept: Callable[[bytes], bool]) -> list[tuple[int, int]]:
+    """Return where texts of *pattern* that are accepted stand in the one text of *series*."""
+    distinct = series.str.extract_all(pattern)[0].unique().to_list()
+    known = sorted(text for text in distinct if accept(text.encode("ascii")))
+    if not known:
+        return []
+    by_length: dict[int, list[str]] = {}
+    for text in known:
+        by_length.setdefault(len(text), []).append(text)
+    out: list[tuple[int, int]] = []
+    for length, texts in by_length.items():
+        out.extend((at, at + length) for at in series.str.find_many(texts, overlapping=True)[0].to_list())
     return sorted(out)
 
 
