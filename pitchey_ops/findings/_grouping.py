@@ -32,6 +32,12 @@ PLACEHOLDER = "<*>"
 MAX_KEYS = 5_000
 """Most distinct masked keys that are compared word by word; see `group_messages` for the rest."""
 
+MAX_ROUGH_KEYS = 200_000
+"""Most distinct keys of stage 1 that go through stage 2."""
+
+MAX_FIRST_WORDS = 1_000
+"""Most patterns made of first words alone."""
+
 MAX_TOKENS = 120
 """Most words and signs of a key that are told apart; what follows is one more word."""
 
@@ -50,12 +56,11 @@ _METHOD = re.compile(r"(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE)\
 _REPEATED_SIGN = re.compile(r"([^\w\s\x01])\1{2,}")
 _GLUE = "\x02"  # stands for a blank inside quotes, so that quoted text is one word
 
-_NAME_FOLLOWS = frozenset(
-    ("user", "username", "account", "login", "owner", "host", "hostname", "client", "named")
-)
+_NAME_FOLLOWS = frozenset(("user", "username", "account", "login", "owner", "host", "hostname", "client", "named"))
 _ENDS_A_NAME = frozenset(("from", "on", "at", "by", "[", "(", ""))
+_NAME_LABELS = ("name", "user", "host", "email", "account", "owner")
 _FLAGS = frozenset(("on", "off", "yes", "no", "up", "down", "enabled", "disabled", "ok"))
-_QUOTES = frozenset(("\"", "'", "`"))
+_QUOTES = frozenset(('"', "'", "`"))
 _KIND_WORD = re.compile(r"(?:Exception|Error|Failure|Fault|Warning|Timeout)$")
 _STATE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*$")
 _NAME_LIKE = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]|[\w][._$@/\\\-\x02][\w]")
@@ -84,7 +89,7 @@ class Grouping:
     patterns
         One row a pattern, most frequent first: ``pattern_id``, ``template``, ``count``.
     overflow
-        Distinct masked keys that were too many to compare and were grouped by their first words alone.
+        Distinct masked keys that were too many to compare, grouped by their first words alone; 0 as a rule.
     """
 
     pattern_ids: pl.Series
@@ -99,9 +104,10 @@ def group_messages(messages: pl.Series) -> Grouping:
     A pattern's id is the digest of its template, the same in every run. Order and frequency of the messages make
     no difference. Work per message is two columnar passes; all else is paid per distinct key.
 
-    Of more than `MAX_KEYS` distinct masked keys, the most frequent are compared word by word (ties by text); each of
-    the others falls to a template that they gave if it fits, else to a pattern of its first `TAIL_WORDS` words. So a
-    million messages without anything in common end in a bounded time and a readable number of patterns.
+    Of more than `MAX_KEYS` distinct masked keys, the most frequent are compared word by word (ties by text); the
+    others are grouped by their first three words alone, at most `MAX_FIRST_WORDS` such patterns, and what is left
+    is the one pattern ``<*>``. So a million messages without anything in common end in a bounded time and a readable
+    number of patterns; `Grouping.overflow` tells that it happened. Only then do frequencies matter.
 
     Returns
     -------
@@ -132,22 +138,31 @@ def assign(counted: pl.DataFrame) -> tuple[pl.DataFrame, int]:
 
     The second value is the number of keys beyond `MAX_KEYS`.
     """
-    fine = counted.with_columns(fine_keys(counted["rough"]))
-    keys = fine.group_by("fine").agg(pl.col("count").sum()).sort(["count", "fine"], descending=[True, False])
-    ordered: list[str] = keys["fine"].to_list()
-    compared, beyond = ordered[:MAX_KEYS], ordered[MAX_KEYS:]
-    merged = merge_keys(compared)
-    merged.update(_overflow(beyond, set(merged.values())))
-    template = {key: render(tokens) for key, tokens in merged.items()}
-    named = pl.DataFrame(
-        {
-            "fine": ordered,
-            "template": [template[key] for key in ordered],
-            "pattern_id": [pattern_id(template[key]) for key in ordered],
-        },
-        schema={"fine": pl.String, "template": pl.String, "pattern_id": pl.String},
+    ranked = counted.sort(["count", "rough"], descending=[True, False])
+    looked, unseen = ranked.head(MAX_ROUGH_KEYS), ranked.slice(MAX_ROUGH_KEYS)
+    fine = pl.concat(
+        [
+            looked.with_columns(fine_keys(looked["rough"])),
+            unseen.with_columns(pl.col("rough").str.strip_chars().alias("fine")),
+        ]
     )
-    return fine.join(named, on="fine", how="left", maintain_order="left"), len(beyond)
+    keys = fine.group_by("fine").agg(pl.col("count").sum()).sort(["count", "fine"], descending=[True, False])
+    compared: list[str] = keys["fine"].head(MAX_KEYS).to_list()
+    template = {key: render(tokens) for key, tokens in merge_keys(compared).items()}
+    named = pl.concat(
+        [
+            pl.DataFrame(
+                {"fine": compared, "template": [template[key] for key in compared]},
+                schema={"fine": pl.String, "template": pl.String},
+            ),
+            _by_first_words(keys.slice(MAX_KEYS)),
+        ]
+    )
+    ids = pl.DataFrame({"template": named["template"].unique().sort()}).with_columns(
+        pl.col("template").map_elements(pattern_id, return_dtype=pl.String).alias("pattern_id")
+    )
+    named = named.join(ids, on="template", how="left")
+    return fine.join(named, on="fine", how="left").drop("fine"), keys.height - len(compared)
 
 
 def pattern_id(template: str) -> str:
@@ -230,9 +245,7 @@ def _is_word(token: str) -> bool:
 
 def _shape(tokens: Tokens) -> Tokens:
     """Return *tokens* with every word replaced by one sign: keys can only be one pattern when these are equal."""
-    return tuple(
-        ("\x03W" if token.startswith(_TIGHT) else "W") if _is_word(token) else token for token in tokens
-    )
+    return tuple(("\x03W" if token.startswith(_TIGHT) else "W") if _is_word(token) else token for token in tokens)
 
 
 # -- merging -------------------------------------------------------------------------------------------------
@@ -319,8 +332,7 @@ def _merge_at(rows: list[Tokens], places: list[int], width: int) -> dict[Tokens,
             for (where, merged), same in open_at.items()
             if len(same) > 1
             and all(
-                len({row[place] for row in same}) > 1 and _evidence(same, place, places, where) >= 1
-                for place in where
+                len({row[place] for row in same}) > 1 and _evidence(same, place, places, where) >= 1 for place in where
             )
         ]
         if not candidates:
@@ -392,6 +404,8 @@ def _place_factor(row: Tokens, place: int) -> float:
         return _NAME_PLACE
     if before in ("for", "by") and after in _ENDS_A_NAME:
         return _NAME_PLACE
+    if before == ":" and text(place - 2).lower().endswith(_NAME_LABELS):
+        return _NAME_PLACE
     if before in _NAME_FOLLOWS and place > 1:
         return _NAME_PLACE
     if after in ("(", "[") and text(place + 2) == MASK and row[place + 1].startswith(_TIGHT):
@@ -427,13 +441,21 @@ def _beginnings(row: Tokens) -> Iterable[int]:
         words += _is_word(token) and _text(token) != MASK
 
 
-def _overflow(keys: Sequence[str], _known: set[Tokens]) -> dict[str, Tokens]:
-    """Return a template of the first words alone for keys that were too many to compare."""
-    counted: dict[Tokens, int] = defaultdict(int)
-    start: dict[str, Tokens] = {}
-    for key in keys:
-        words = tuple(MASK if MASK in word else word for word in key.split(maxsplit=TAIL_WORDS)[:TAIL_WORDS])
-        start[key] = words
-        counted[words] += 1
-    common = {words for words, count in counted.items() if count > 1}
-    return {key: (*words, MASK) if words in common else (MASK,) for key, words in start.items()}
+def _by_first_words(keys: pl.DataFrame) -> pl.DataFrame:
+    """Return ``fine`` and ``template`` for keys that were too many to compare: their first words, nothing more."""
+    start = pl.col("fine").str.extract(r"^\s*(\S+\s+\S+\s+\S+)\s").str.replace_all(r"\s+", " ")
+    masked = start.str.replace_all(r"[^\s]*\x01[^\s]*", PLACEHOLDER)
+    known = keys.select("fine", masked.alias("start"), pl.col("count").cast(pl.Int64)).with_columns(
+        pl.len().over("start").alias("keys")
+    )
+    often = (
+        known.filter(pl.col("start").is_not_null() & (pl.col("keys") > 1))
+        .group_by("start")
+        .agg(pl.col("count").sum())
+        .sort(["count", "start"], descending=[True, False])
+        .head(MAX_FIRST_WORDS)
+        .with_columns((pl.col("start") + " " + PLACEHOLDER).alias("template"))
+    )
+    return known.join(often.select("start", "template"), on="start", how="left").select(
+        "fine", pl.col("template").fill_null(PLACEHOLDER)
+    )

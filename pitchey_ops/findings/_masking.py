@@ -86,7 +86,7 @@ KINDS: tuple[tuple[str, str, str], ...] = (
     ),
     ("sizes and shares", r"\x01\s?(?:(?:[KMGTPkm]i?B|B)(?-u:\b)|%)", MASK),
     ("sizes told twice", r"\x01\s?(bytes?|octets?)\s?\(\x01\)", "\x01 ${1}"),
-    ("quoted words with a masked part", r'''"[^"\s]*\x01[^"\s]*"''', '"\x01"'),
+    ("quoted words with a masked part", r'''"[^"\s,{}\[\]]*\x01[^"\s,{}\[\]]*"''', '"\x01"'),
     ("ranges behind a name", r"[\w.\-]+\[\x01\]", MASK),
     ("empty places", r"(\s)\(\s*\)", "${1}(\x01)"),
     ("lists", r"\x01(?:[\s,;|/:#+\-_*=.&~@]*\x01)+", MASK),
@@ -131,7 +131,9 @@ def heads(messages: pl.Series) -> pl.Series:
 
 def rough_keys(messages: pl.Series) -> pl.Series:
     """Return the stage 1 key of each message, in the same order; lines of one pattern share few of them."""
-    return heads(messages).str.replace_all(ROUGH, MASK).alias("rough")
+    text = pl.LazyFrame({"rough": heads(messages)})
+    # the streaming engine masks on every core and keeps the order
+    return text.select(pl.col("rough").str.replace_all(ROUGH, MASK)).collect(engine="streaming").to_series()
 
 
 def fine_keys(rough: pl.Series) -> pl.Series:
