@@ -128,7 +128,7 @@ class Fault:
     hits
         Route → share of its requests that fail at full strength.
     status
-        Status at the edge.
+        Status at the edge; 0 for a stumble, a request that succeeds but leaves errors behind.
     page
         How the live route answers.
     outcome
@@ -290,6 +290,7 @@ class Builder:
         self.level = self._rhythm()
         self.traffic: list[tuple[tuple[str, ...], Span, float]] = []
         self.faults: list[Fault] = []
+        self.stumbles: list[Fault] = []
         self.slows: list[Slow] = []
         self.crowds: list[Crowd] = []
         self.sayings: list[Saying] = []

@@ -12,9 +12,7 @@ from .platform import BROWSERS, CRAWLERS
 
 def unrelated_deployment(b: Builder) -> None:
     """Somebody deployed another script minutes before."""
-    script = b.choose(
-        "unrelated script", ("pitchey-monitoring", "pitchey-apm", "pitchey-infra", "pitchey-security")
-    )
+    script = b.choose("unrelated script", ("pitchey-monitoring", "pitchey-apm", "pitchey-infra", "pitchey-security"))
     fx.deploy(b, script, b.onset_ms - int(b.between("unrelated age", 2, 8) * MINUTE), "raise a log level")
 
 
@@ -87,9 +85,7 @@ def slow_sidekick(b: Builder) -> None:
     span = Span(b.onset_ms - HOUR, b.now_ms + 5 * HOUR)
     fx.slow(
         b,
-        Slow(
-            key="sidekick", hits={"/api/analytics/track": 0.5}, span=span, add_ms=350.0, service="analytics"
-        ),
+        Slow(key="sidekick", hits={"/api/analytics/track": 0.5}, span=span, add_ms=350.0, service="analytics"),
     )
 
 

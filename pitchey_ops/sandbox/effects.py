@@ -10,10 +10,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from .builder import (
-    DAY,
+    FOREVER,
     HOUR,
     MINUTE,
     Builder,
@@ -34,13 +33,8 @@ from .world import Behaviour, Deployment, Issue, Release, StatusIncident
 
 PRODUCTION = "pitchey-production"
 
-HEALTHY_BODIES: dict[str, tuple[int, Any]] = {
-    "/api/health/db": (200, {"success": True, "database": {"status": "connected", "latency_ms": 9}}),
-    "/api/pitches": (200, {"success": True, "data": [{"id": 4711, "title": "Night Train"}], "total": 1}),
-    "/api/auth/verify": (401, {"success": False, "message": "Invalid token"}),
-    "/api/browse": (200, {"success": True, "data": []}),
-}
-"""What live routes answer in normal operation: status and JSON body."""
+LIVE = ("/api/pitches", "/api/auth/verify", "/api/health/db", "/api/browse")
+"""Routes whose live answers may be slow (beside those that fail)."""
 
 
 def owned_by(*services: str) -> list[str]:
@@ -106,8 +100,7 @@ def slow(b: Builder, effect: Slow) -> None:
     """Let requests wait: response times, spans, probes and live routes."""
     b.slows.append(effect)
     for path, share in effect.hits.items():
-        if path in HEALTHY_BODIES and (path != "/api/health/db" or b.has_db_route):
-            status, body = HEALTHY_BODIES[path]
+        if path in LIVE and (path != "/api/health/db" or b.has_db_route):
             median = next((r.median_ms for r in ROUTES if r.path == path), 50.0)
             added = effect.add_ms + median * (effect.factor - 1)
             b.behaviours.append(
@@ -117,11 +110,14 @@ def slow(b: Builder, effect: Slow) -> None:
                     start_ms=effect.span.start_ms + int(effect.span.ramp_s * 500),
                     end_ms=effect.span.end_ms,
                     share=min(1.0, share),
-                    status=status,
-                    body=body,
                     latency_ms=min(added, 6000.0),
                 )
             )
+
+
+def stumble(b: Builder, fault: Fault) -> None:
+    """Let requests that succeed leave errors behind: in the log and in Sentry, not at the edge."""
+    b.stumbles.append(fault)
 
 
 def _is_static(path: str) -> bool:
@@ -132,9 +128,7 @@ def deploy(
     b: Builder, script: str, at_ms: int, message: str, author: str | None = None, source: str = "wrangler"
 ) -> Deployment:
     """Record a deployment, with the next number of its script; production also gets a Sentry release."""
-    number = (
-        180 + sum(1 for d in b.deployments if d.script == script) + int(b.between(f"number {script}", 0, 60))
-    )
+    number = 180 + sum(1 for d in b.deployments if d.script == script) + int(b.between(f"number {script}", 0, 60))
     token = b.rng(f"version {script} {at_ms - b.now_ms} {message}").bytes(16)
     one = Deployment(
         at_ms=at_ms,
@@ -177,25 +171,17 @@ def ordinary_week(b: Builder) -> None:
 
 
 def ordinary_answers(b: Builder) -> None:
-    """Live routes in normal operation, for the whole world; effects put theirs on top."""
-    start, end = b.start_ms, b.end_ms + 60 * DAY
-    for path, (status, body) in HEALTHY_BODIES.items():
-        if path == "/api/health/db" and not b.has_db_route:
-            body = {"success": False, "message": "Endpoint not found: GET /api/health/db"}
-            b.behaviours.append(
-                Behaviour(
-                    service="api",
-                    path=path,
-                    start_ms=start,
-                    end_ms=end,
-                    status=404,
-                    kind="missing",
-                    body=body,
-                )
-            )
-            continue
+    """Live routes in normal operation: the sandbox's own answers, unless this deployment lacks a route."""
+    if not b.has_db_route:
         b.behaviours.append(
-            Behaviour(service="api", path=path, start_ms=start, end_ms=end, status=status, body=body)
+            Behaviour(
+                service="api",
+                path="/api/health/db",
+                start_ms=b.start_ms,
+                end_ms=b.now_ms + FOREVER,
+                status=404,
+                kind="missing",
+            )
         )
 
 
@@ -213,9 +199,7 @@ def database(b: Builder, span: Span, **columns: tuple[float, float] | float) -> 
             b.database.append(Shift(column=column, span=span, to=float(change)))
 
 
-def vitals(
-    b: Builder, span: Span, factors: Mapping[str, tuple[float, float]], **where: tuple[str, ...]
-) -> None:
+def vitals(b: Builder, span: Span, factors: Mapping[str, tuple[float, float]], **where: tuple[str, ...]) -> None:
     """Change Web Vitals, ``(factor, add)`` each, where ``url`` and ``device`` are as given."""
     for column, (factor, add) in factors.items():
         b.vitals.append(Shift(column=column, span=span, factor=factor, add=add, where=where))
@@ -262,9 +246,7 @@ def security_events(b: Builder, kind: str, span: Span, per_min: float) -> None:
     rng = b.rng(f"security {kind}")
     counts = rng.poisson(per_min, len(minutes))
     for minute, count in zip(minutes.tolist(), counts.tolist(), strict=True):
-        b.security.setdefault(kind, []).extend(
-            int(minute + t) for t in sorted(rng.integers(0, MINUTE, count))
-        )
+        b.security.setdefault(kind, []).extend(int(minute + t) for t in sorted(rng.integers(0, MINUTE, count)))
 
 
 def strangers(b: Builder, key: str, count: int, network: str = "") -> list[str]:

@@ -60,9 +60,7 @@ FIELDS: dict[str, Maker] = {
     "line": _whole(20, 480),
     "ip": _address,
     "hex": lambda n, rng: hex_text(n, 8, rng),
-    "user": lambda n, rng: (
-        pl.Series(rng.integers(0, PEOPLE, n)).cast(pl.String).str.zfill(5).str.replace("^", "u")
-    ),
+    "user": lambda n, rng: pl.Series(rng.integers(0, PEOPLE, n)).cast(pl.String).str.zfill(5).str.replace("^", "u"),
     "email": lambda n, rng: pl.Series([f"user{i}@mail.example" for i in rng.integers(0, PEOPLE, n).tolist()]),
     "domain": _one_of("mail.example", "post.example", "studio.example"),
     "room": _one_of("pitch-room", "investor-lounge", "support", "screening"),
@@ -79,9 +77,7 @@ FIELDS: dict[str, Maker] = {
 """Fields of the message templates."""
 
 
-def render(
-    text: str, n: int, rng: np.random.Generator, given: Mapping[str, pl.Series] | None = None
-) -> pl.Series:
+def render(text: str, n: int, rng: np.random.Generator, given: Mapping[str, pl.Series] | None = None) -> pl.Series:
     """
     Fill a template *n* times.
 
@@ -108,9 +104,7 @@ def render(
                 columns[name] = known[name] if name in known else FIELDS[name](n, rng)
             parts.append(pl.col(name).cast(pl.String).fill_null("-"))
     if not columns:
-        return pl.repeat(
-            "".join(lit for lit, *_ in Formatter().parse(text) if lit), n, dtype=pl.String, eager=True
-        )
+        return pl.repeat("".join(lit for lit, *_ in Formatter().parse(text) if lit), n, dtype=pl.String, eager=True)
     return pl.DataFrame(columns).select(pl.concat_str(parts).alias("text"))["text"]
 
 

@@ -21,9 +21,7 @@ def _lost(
     gone = np.zeros(len(at), bool)
     for silence in b.silences:
         if silence.what == what:
-            gone |= b.rng(f"silence {silence.key}").random(len(at)) < silence.share * silence.span.strength(
-                at
-            )
+            gone |= b.rng(f"silence {silence.key}").random(len(at)) < silence.share * silence.span.strength(at)
     return gone
 
 
@@ -216,8 +214,7 @@ def db_posts(b: Builder, traffic: Traffic) -> pl.DataFrame:
     pool = np.round(values["connectionPoolSize"])
     active = np.clip(np.round(values["activeConnections"]), 0, pool)
     columns = {
-        name: np.maximum(np.round(values[name]), 0)
-        for name in ("queryCount", "slowQueries", "deadlocks", "lockWaits")
+        name: np.maximum(np.round(values[name]), 0) for name in ("queryCount", "slowQueries", "deadlocks", "lockWaits")
     }
     frame = pl.DataFrame(
         {

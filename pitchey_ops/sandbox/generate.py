@@ -74,12 +74,10 @@ def build(
     requests = traffic.draw(b)
     since = now_ms - FRESH if fresh else None
     _ordinary_issues(b)
-    for failed in requests.failed:
+    for failed in (*requests.failed, *requests.stumbled):
         tracked = failed.fault.tracked
         if tracked is not None:
-            effects.issue(
-                b, failed.fault.key, tracked, records.failure_times(b, failed, tracked.share).tolist()
-            )
+            effects.issue(b, failed.fault.key, tracked, records.failure_times(b, failed, tracked.share).tolist())
     _ordinary_security(b)
     return World(
         name=name,

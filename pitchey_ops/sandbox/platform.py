@@ -87,9 +87,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route("/api/browse", "GET", "browse", 18, 80, (_DB_HALF, _CACHE), cache=0.2, kilobytes=16),
     Route("/api/browse/genres", "GET", "browse", 7, 30, (("cache", 0.9), ("database", 0.1)), cache=0.5),
-    Route(
-        "/api/investor/portfolio", "GET", "investor", 5, 130, (_DB,), private=True, refused=0.012, refusal=401
-    ),
+    Route("/api/investor/portfolio", "GET", "investor", 5, 130, (_DB,), private=True, refused=0.012, refusal=401),
     Route(
         "/api/investor/interest",
         "POST",
@@ -126,9 +124,7 @@ ROUTES: tuple[Route, ...] = (
         refusal=402,
     ),
     Route("/api/payments/webhook", "POST", "payments", 1.0, 90, (_DB,), refused=0.004, refusal=400),
-    Route(
-        "/api/upload/presign", "POST", "upload", 1.2, 70, (("storage", 1.0), ("database", 0.3)), private=True
-    ),
+    Route("/api/upload/presign", "POST", "upload", 1.2, 70, (("storage", 1.0), ("database", 0.3)), private=True),
     Route(
         "/api/upload/complete",
         "POST",
@@ -162,10 +158,14 @@ ROUTES: tuple[Route, ...] = (
     Route("/pitches", "GET", "frontend", 11, 75, (), "page", cache=0.8, kilobytes=24),
     Route("/login", "GET", "frontend", 4, 60, (), "page", cache=0.85, kilobytes=15),
     Route("/dashboard", "GET", "frontend", 6, 80, (), "page", cache=0.6, kilobytes=26),
-    Route("/assets/app.js", "GET", "frontend", 28, 25, (), "asset", cache=0.97, refused=0.001, kilobytes=310),
-    Route("/assets/app.css", "GET", "frontend", 26, 20, (), "asset", cache=0.97, refused=0.001, kilobytes=48),
     Route(
-        "/assets/chunk.js", "GET", "frontend", 30, 22, (), "asset", cache=0.96, refused=0.001, kilobytes=90
+        "/assets/index-4f9c2a1b.js", "GET", "frontend", 28, 25, (), "asset", cache=0.97, refused=0.001, kilobytes=310
+    ),
+    Route(
+        "/assets/index-b27d90ee.css", "GET", "frontend", 26, 20, (), "asset", cache=0.97, refused=0.001, kilobytes=48
+    ),
+    Route(
+        "/assets/browse-1c7be205.js", "GET", "frontend", 30, 22, (), "asset", cache=0.96, refused=0.001, kilobytes=90
     ),
 )
 INDEX: dict[str, int] = {route.path: i for i, route in enumerate(ROUTES)}

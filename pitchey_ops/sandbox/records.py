@@ -21,35 +21,25 @@ LOGIN = INDEX["/api/auth/login"]
 REQUEST_SHARE = 0.45
 """Share of the week's entries that are request logs; the rest is chatter, jobs and logins."""
 
-_LOGGED = np.array(
-    [(r.kind == "api" or r.path in ("/", "/pitches")) and r.path != "/api/auth/login" for r in ROUTES]
-)
-_CRAWLED = frozenset(
-    INDEX[p] for p in ("/api/pitches", "/api/browse", "/", "/pitches", "/api/pitches/trending")
-)
+_LOGGED = np.array([(r.kind == "api" or r.path in ("/", "/pitches")) and r.path != "/api/auth/login" for r in ROUTES])
+_CRAWLED = frozenset(INDEX[p] for p in ("/api/pitches", "/api/browse", "/", "/pitches", "/api/pitches/trending"))
 _HEALTH = frozenset(INDEX[p] for p in ("/api/health", "/api/health/db"))
 
 
 def sampling(b: Builder) -> float:
     """Return the share of requests in the request log, so that a week holds about ``b.entries`` entries."""
-    per_week = sum(
-        b.expected(r.path)[:10_080].sum() for r, logged in zip(ROUTES, _LOGGED, strict=True) if logged
-    )
+    per_week = sum(b.expected(r.path)[:10_080].sum() for r, logged in zip(ROUTES, _LOGGED, strict=True) if logged)
     return min(1.0, REQUEST_SHARE * b.entries / float(per_week))
 
 
-def _spread(
-    b: Builder, key: str, minutes: Ints, start_ms: int | None = None, end_ms: int | None = None
-) -> Ints:
+def _spread(b: Builder, key: str, minutes: Ints, start_ms: int | None = None, end_ms: int | None = None) -> Ints:
     """Return a time within each of *minutes*, inside *start_ms* and *end_ms*."""
     low = minutes if start_ms is None else np.maximum(minutes, start_ms)
     high = minutes + MINUTE if end_ms is None else np.minimum(minutes + MINUTE, end_ms)
     return (low + b.rng(f"when {key}").random(len(minutes)) * np.maximum(high - low, 1)).astype(np.int64)
 
 
-def _requests(
-    b: Builder, key: str, at: Ints, route: Ints, status: Ints, took: Floats, people: People
-) -> pl.DataFrame:
+def _requests(b: Builder, key: str, at: Ints, route: Ints, status: Ints, took: Floats, people: People) -> pl.DataFrame:
     """Return request-log entries: one a request, level after status, users after the route."""
     rng = b.rng(f"who {key}")
     n = len(at)
@@ -101,19 +91,14 @@ def _requests(
         .then(pl.lit("warn"))
         .otherwise(pl.lit("info"))
         .alias("level"),
-        pl.format(
-            "{} {} {} {}ms", "method", "path", "statusCode", col("responseTime").round(0).cast(pl.Int64)
-        ).alias("message"),
+        pl.format("{} {} {} {}ms", "method", "path", "statusCode", col("responseTime").round(0).cast(pl.Int64)).alias(
+            "message"
+        ),
         pl.lit("http").alias("component"),
         when("signed").then("user").alias("userId"),
         when("signed").then(pl.format("s-{}", col("user"))).alias("sessionId"),
         when("traced").then("trace").alias("traceId"),
-        when("crawled")
-        .then("crawler_ip")
-        .when("watched")
-        .then("monitor_ip")
-        .otherwise("ip")
-        .alias("ipAddress"),
+        when("crawled").then("crawler_ip").when("watched").then("monitor_ip").otherwise("ip").alias("ipAddress"),
         when("crawled").then("crawler").when("watched").then("monitor").otherwise("agent").alias("userAgent"),
         when(col("path").is_in(["/api/pitches", "/api/browse", "/api/pitches/search"]))
         .then(pl.format("{}?page={}", "path", "query"))
@@ -206,9 +191,7 @@ def _login_entries(
 ) -> pl.DataFrame:
     rng = b.rng(f"login entries {key}")
     took = np.round(MEDIAN_LOGIN_MS * np.exp(rng.normal(0, 0.3, len(at))), 1)
-    frame = pl.DataFrame(
-        {"at": at, "account": account, "ip": address, "agent": agent, "ok": ok, "took": took}
-    )
+    frame = pl.DataFrame({"at": at, "account": account, "ip": address, "agent": agent, "ok": ok, "took": took})
     col, when = pl.col, pl.when
     event = when("ok").then(pl.lit("login_ok")).otherwise(pl.lit("login_failed"))
     return frame.select(
@@ -227,9 +210,9 @@ def _login_entries(
         pl.lit("POST").alias("method"),
         when("ok").then(200).otherwise(401).cast(pl.Int32).alias("statusCode"),
         col("took").alias("responseTime"),
-        pl.concat_str(
-            [pl.lit('{"event":"'), event, pl.lit('","user":"'), col("account"), pl.lit('"}')]
-        ).alias("metadata"),
+        pl.concat_str([pl.lit('{"event":"'), event, pl.lit('","user":"'), col("account"), pl.lit('"}')]).alias(
+            "metadata"
+        ),
     )
 
 
@@ -254,22 +237,18 @@ def _failures(b: Builder, one: Failed, people: People) -> list[pl.DataFrame]:
         return []
     lot = b.rng(f"fault entries {fault.key}")
     took = fault_took(fault, n, lot)
-    requests = _requests(
-        b, f"fault {fault.key}", at, route, np.full(n, fault.status, dtype=np.int64), took, people
-    )
+    requests = _requests(b, f"fault {fault.key}", at, route, np.full(n, fault.status, dtype=np.int64), took, people)
     requests = requests.with_columns(traceId=hex_text(n, 16, lot))
     if fault.release:
         requests = requests.with_columns(metadata=pl.lit(object_text({"release": fault.release})))
     logged = pl.Series((lot.random(n) < sampling(b)) & IS_WORKER[route])
-    frames = [requests.filter(logged)]
+    frames = [requests.filter(logged)] if fault.status else []
     for i, entry in enumerate(fault.entries):
         frames += _left_behind(b, f"{fault.key} {i}", entry, requests, fault.release)
     return frames
 
 
-def _left_behind(
-    b: Builder, key: str, entry: Entry, requests: pl.DataFrame, release: str = ""
-) -> list[pl.DataFrame]:
+def _left_behind(b: Builder, key: str, entry: Entry, requests: pl.DataFrame, release: str = "") -> list[pl.DataFrame]:
     """Return the entries that *requests* leave behind, within the logger's own limit."""
     rng = b.rng(f"entry {key}")
     at = requests["at"].to_numpy()
@@ -278,10 +257,7 @@ def _left_behind(
         return []
     minute = (at - b.start_ms) // MINUTE
     busy = np.bincount(np.maximum(minute, 0))[np.maximum(minute, 0)]
-    kept = (
-        rng.random(n)
-        < np.minimum(1.0, entry.most_per_min / np.maximum(busy * entry.share, 1e-9)) * entry.share
-    )
+    kept = rng.random(n) < np.minimum(1.0, entry.most_per_min / np.maximum(busy * entry.share, 1e-9)) * entry.share
     which = rng.integers(0, len(entry.texts), n)
     later = (entry.delay_ms * np.exp(rng.normal(0, 0.4, n))).astype(np.int64)
     frames = []
@@ -371,11 +347,7 @@ def _crowd(b: Builder, one: Gathered, people: People) -> list[pl.DataFrame]:
             .to_series()
         )
         level = pl.select(
-            pl.when(code >= 500)
-            .then(pl.lit("error"))
-            .when(code >= 400)
-            .then(pl.lit("warn"))
-            .otherwise(pl.lit("info"))
+            pl.when(code >= 500).then(pl.lit("error")).when(code >= 400).then(pl.lit("warn")).otherwise(pl.lit("info"))
         ).to_series()
         frames.append(
             piece(
@@ -396,18 +368,14 @@ def _crowd(b: Builder, one: Gathered, people: People) -> list[pl.DataFrame]:
             )
         )
     if crowd.entries:
-        requests = (
-            pl.concat(frames, how="diagonal").sort("at").with_columns(sessionId=pl.lit(None, pl.String))
-        )
+        requests = pl.concat(frames, how="diagonal").sort("at").with_columns(sessionId=pl.lit(None, pl.String))
         requests = requests.with_columns(userId=pl.col("userId").cast(pl.String))
         for i, entry in enumerate(crowd.entries):
             frames += _left_behind(b, f"{crowd.key} {i}", entry, requests)
     return frames
 
 
-def _crowd_members(
-    crowd: Crowd, n: int, rng: np.random.Generator, people: People
-) -> tuple[pl.Series, pl.Series]:
+def _crowd_members(crowd: Crowd, n: int, rng: np.random.Generator, people: People) -> tuple[pl.Series, pl.Series]:
     if crowd.users:
         who = pl.Series(people.pick(n, rng))
         return people.addresses.gather(who), people.agents.gather(who)
@@ -425,11 +393,7 @@ def _chatter(b: Builder) -> list[pl.DataFrame]:
         rng = b.rng(f"noise {i}")
         n = int(rng.poisson(noise.per_day * days * factor))
         place = rng.random(n)
-        minute = (
-            np.searchsorted(weight, place * weight[-1])
-            if noise.with_rhythm
-            else (place * len(weight)).astype(int)
-        )
+        minute = np.searchsorted(weight, place * weight[-1]) if noise.with_rhythm else (place * len(weight)).astype(int)
         at = b.minutes[np.minimum(minute, len(b.minutes) - 1)] + rng.integers(0, MINUTE, n)
         frames.append(
             piece(
@@ -459,11 +423,7 @@ def _jobs(b: Builder) -> list[pl.DataFrame]:
         for span in stops:
             run &= span.strength(at) < 0.5
         at, took = at[run], took[run]
-        message = (
-            pl.DataFrame({"t": took})
-            .select(pl.format("job {} finished in {} ms", pl.lit(name), "t"))
-            .to_series()
-        )
+        message = pl.DataFrame({"t": took}).select(pl.format("job {} finished in {} ms", pl.lit(name), "t")).to_series()
         frames.append(
             piece(
                 at,
@@ -482,9 +442,7 @@ def _sayings(b: Builder) -> list[pl.DataFrame]:
     for saying in b.sayings:
         rng = b.rng(f"saying {saying.key}")
         counts = rng.poisson(saying.per_min * saying.span.by_minute(b.minutes))
-        at = _spread(
-            b, f"saying {saying.key}", np.repeat(b.minutes, counts), saying.span.start_ms, saying.span.end_ms
-        )
+        at = _spread(b, f"saying {saying.key}", np.repeat(b.minutes, counts), saying.span.start_ms, saying.span.end_ms)
         entry = saying.entry
         which = rng.integers(0, len(entry.texts), len(at))
         for i, text in enumerate(entry.texts):
@@ -558,7 +516,7 @@ def logs(b: Builder, traffic: Traffic, fresh_since_ms: int | None = None) -> pl.
         *_sayings(b),
         _odd(b),
     ]
-    for failed in traffic.failed:
+    for failed in (*traffic.failed, *traffic.stumbled):
         frames += _failures(b, failed, people)
     for crowd in traffic.crowds:
         frames += _crowd(b, crowd, people)

@@ -52,6 +52,7 @@ class Traffic:
     background: Ints
     failed: tuple[Failed, ...]
     crowds: tuple[Gathered, ...]
+    stumbled: tuple[Failed, ...] = ()
 
     def total(self) -> Ints:
         """Return the requests of the platform's ordinary users, by minute and route."""
@@ -68,20 +69,7 @@ def draw(b: Builder) -> Traffic:
         columns = [INDEX[p] for p in paths] if paths else list(range(len(ROUTES)))
         rate[:, columns] *= (1.0 + (factor - 1.0) * span.by_minute(b.minutes))[:, None]
     rest: Ints = b.rng("requests").poisson(rate).astype(np.int64)
-    failed: list[Failed] = []
-    for fault in b.faults:
-        strength = fault.span.by_minute(b.minutes)
-        hit = np.flatnonzero(strength)
-        if not len(hit) or not fault.hits:
-            continue
-        low, high = int(hit[0]), int(hit[-1]) + 1
-        columns_hit = np.array([INDEX[p] for p in fault.hits], dtype=np.int64)
-        shares = np.clip(strength[low:high, None] * np.array(list(fault.hits.values()))[None, :], 0.0, 1.0)
-        counts: Ints = (
-            b.rng(f"fault {fault.key}").binomial(rest[low:high, columns_hit], shares).astype(np.int64)
-        )
-        rest[low:high, columns_hit] -= counts
-        failed.append(Failed(fault, low, columns_hit, counts))
+    failed = [one for fault in b.faults if (one := _hit(b, fault, rest, taken=True)) is not None]
     wrong = np.where(IS_WORKER, BACKGROUND_5XX, 0.0)
     background: Ints = b.rng("background").binomial(rest, wrong[None, :]).astype(np.int64)
     rest -= background
@@ -89,8 +77,25 @@ def draw(b: Builder) -> Traffic:
     if not b.has_db_route:
         refusal[INDEX["/api/health/db"]] = 1.0
     refused: Ints = b.rng("refused").binomial(rest, refusal[None, :]).astype(np.int64)
-    crowds = [one for crowd in b.crowds if (one := _gather(b, crowd)) is not None]
-    return Traffic(rest - refused, refused, background, tuple(failed), tuple(crowds))
+    crowds = [met for crowd in b.crowds if (met := _gather(b, crowd)) is not None]
+    good = rest - refused
+    stumbled = [one for fault in b.stumbles if (one := _hit(b, fault, good, taken=False)) is not None]
+    return Traffic(good, refused, background, tuple(failed), tuple(crowds), tuple(stumbled))
+
+
+def _hit(b: Builder, fault: Fault, rest: Ints, *, taken: bool) -> Failed | None:
+    """Draw whom a fault hits among *rest*, which it leaves where it is *taken*."""
+    strength = fault.span.by_minute(b.minutes)
+    hit = np.flatnonzero(strength)
+    if not len(hit) or not fault.hits:
+        return None
+    low, high = int(hit[0]), int(hit[-1]) + 1
+    columns = np.array([INDEX[p] for p in fault.hits], dtype=np.int64)
+    shares = np.clip(strength[low:high, None] * np.array(list(fault.hits.values()))[None, :], 0.0, 1.0)
+    counts: Ints = b.rng(f"fault {fault.key}").binomial(rest[low:high, columns], shares).astype(np.int64)
+    if taken:
+        rest[low:high, columns] -= counts
+    return Failed(fault, low, columns, counts)
 
 
 def _gather(b: Builder, crowd: Crowd) -> Gathered | None:
@@ -155,11 +160,7 @@ def edge(b: Builder, traffic: Traffic) -> pl.DataFrame:
         rows, columns = np.nonzero(table)
         counts = table[rows, columns]
         good = status < 300
-        cached = (
-            rng.binomial(counts, cache_share[rows, columns])
-            if good
-            else np.zeros(len(counts), dtype=np.int64)
-        )
+        cached = rng.binomial(counts, cache_share[rows, columns]) if good else np.zeros(len(counts), dtype=np.int64)
         each = size[columns] if good else np.full(len(counts), 700.0)
         frames.append(
             pl.DataFrame(
@@ -237,9 +238,7 @@ def workers(b: Builder, traffic: Traffic) -> pl.DataFrame:
     uncaught = rng.binomial(left, 0.0002)
     gone = rng.binomial(left, 0.002)
     table = {"success": left - uncaught - gone, "clientDisconnected": gone}
-    outcomes["scriptThrewException"] = (
-        outcomes.get("scriptThrewException", np.zeros(count, dtype=np.int64)) + uncaught
-    )
+    outcomes["scriptThrewException"] = outcomes.get("scriptThrewException", np.zeros(count, dtype=np.int64)) + uncaught
     _add_scripts(b, frames, "pitchey-production", table | outcomes, 4200.0, 2.4, rng)
     for script, per_min, cpu in SCRIPTS:
         _add_scripts(b, frames, script, {"success": rng.poisson(per_min, count)}, cpu, 3.0, rng)

@@ -1,7 +1,7 @@
 """A deployment of production breaks one service within a minute or so."""
 
-from ... import causes
 from ...builder import Builder, Tracked
+from ...causes import release
 from ...scenario import Scenario, Told
 
 TEXTS = {
@@ -24,14 +24,12 @@ CULPRITS = {
 def steps(b: Builder) -> Told:
     """Break pitch (mostly) or one of its neighbours, 30 to 40 % of the requests."""
     service = (
-        b.choose("broken service", ("pitch", "pitch", "pitch", "browse", "investor", "creator"))
-        if b.seed
-        else "pitch"
+        b.choose("broken service", ("pitch", "pitch", "pitch", "browse", "investor", "creator")) if b.seed else "pitch"
     )
     texts = TEXTS[service]
     kind, value = texts[0].split(": ", 1)
     value = value.split(" in {", 1)[0].split(" (", 1)[0].split(" for {", 1)[0].split(" while", 1)[0]
-    return causes.release(
+    return release.release(
         b,
         service=service,
         share=b.between("share", 0.3, 0.4),

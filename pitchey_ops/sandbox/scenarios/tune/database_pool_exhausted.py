@@ -1,7 +1,7 @@
 """All database connections are taken: requests wait five seconds for one, and many give up."""
 
-from ... import causes
 from ...builder import Builder, Tracked
+from ...causes import database
 from ...scenario import Scenario, Told
 
 DB_TEXTS = (
@@ -16,7 +16,7 @@ CALLER_TEXTS = (
 
 def steps(b: Builder) -> Told:
     """Fill the pool over one to three minutes."""
-    return causes.pool_exhausted(
+    return database.pool_exhausted(
         b,
         share=b.between("share", 0.4, 0.65),
         ramp_s=b.between("ramp", 40, 150),

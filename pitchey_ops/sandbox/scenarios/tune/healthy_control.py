@@ -9,6 +9,4 @@ def steps(b: Builder) -> Told:
     return Told(severity="P4")
 
 
-SCENARIOS = (
-    Scenario(name="healthy_control", title="Ordinary day, nothing wrong", cause="none", steps=steps, seeds=4),
-)
+SCENARIOS = (Scenario(name="healthy_control", title="Ordinary day, nothing wrong", cause="none", steps=steps, seeds=4),)
