@@ -10,13 +10,14 @@ def behaviour_for(world: World, service: str, path: str, now_ms: int) -> Behavio
     """
     Return the behaviour of *service* for *path* at *now_ms*, or None for the default answer.
 
+    A behaviour's path is a prefix, but ``/`` means the page ``/`` alone (``""`` is all of the service).
     A share below 1 is drawn from seed, path and second: one second of one path behaves alike.
     """
     draw: float | None = None
     for behaviour in reversed(world.behaviours):
         if behaviour.service != service or not behaviour.start_ms <= now_ms < behaviour.end_ms:
             continue
-        if not path.startswith(behaviour.path):
+        if path != "/" if behaviour.path == "/" else not path.startswith(behaviour.path):
             continue
         if behaviour.share < 1.0:
             if draw is None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import httpx
+
 from .breaks import Breaks
 from .clock import Clock
 from .store import ApmStore, ArchiveStore, LogStore
@@ -39,6 +41,10 @@ class Options:
         Whether ``/monitoring/dashboard`` sees the alerts at all (trap 24).
     require_tokens
         Third parties refuse a request without ``Authorization``.
+    webhook_url
+        Channel of type ``webhook``: gets every stored alert, unsigned (trap 25).
+    webhook_transport
+        How the webhook is sent; None sends it over the network.
     """
 
     kv_read_ms: float = 0.05
@@ -46,6 +52,8 @@ class Options:
     durable_objects_down: bool = True
     alerts_share_store: bool = True
     require_tokens: bool = False
+    webhook_url: str | None = None
+    webhook_transport: httpx.AsyncBaseTransport | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import cached_property
 from typing import Any
 
 from starlette.requests import Request
@@ -65,7 +66,14 @@ class Api(Service):
                 return 200, {"success": True, "data": [self._pitch(1), self._pitch(2)]}
         if path.startswith("/api/pitches/") and path.count("/") == 3 and path[13:]:
             return 200, {"success": True, "data": self._pitch(1)}  # a constant (trap 33)
+        if path in self._routes:
+            return 200, {"success": True, "data": []}
         return missing(path)
+
+    @cached_property
+    def _routes(self) -> frozenset[str]:
+        """Routes that people use in this world, so that this deployment has them."""
+        return frozenset(self.state.world.edge["route"].unique().drop_nulls())
 
     def _health(self, now: int) -> dict[str, Any]:
         """Return a constant: it cannot fail while the worker runs at all."""

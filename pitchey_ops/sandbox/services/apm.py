@@ -97,9 +97,7 @@ class Apm(Service):
             return text_answer("Missing trace ID", 400)
         spans = self.state.apm.spans(self.state.now_ms)
         await self.read_store(len(spans) + 1)
-        mine = js.sort_by(
-            [s for s in spans if s["traceId"] == trace], lambda s: s.get("startTime", js.absent())
-        )
+        mine = js.sort_by([s for s in spans if s["traceId"] == trace], lambda s: s.get("startTime", js.absent()))
         if not mine:
             return json_answer(None)
         start = min(js.number(s.get("startTime")) for s in mine)
@@ -145,9 +143,7 @@ class Apm(Service):
             tags = {"url": sent.get("url"), "deviceType": sent.get("deviceType")}
             for name in ("lcp", "fid", "cls", "ttfb"):
                 if name in sent:
-                    self._keep(
-                        f"web.{name}", {"value": sent[name], "type": "timer", "unit": "ms", "tags": tags}
-                    )
+                    self._keep(f"web.{name}", {"value": sent[name], "type": "timer", "unit": "ms", "tags": tags})
         return text_answer("Web vitals recorded", 201)
 
     def _post_span(self, sent: Any) -> Response:

@@ -132,7 +132,7 @@ class Logs(Service):
         await self.read_store(len(read) + 1)
         services: dict[str, int] = {}
         seen = [e for e in read if not js.number_or_nan(e.get("timestamp", js.absent())) < start]
-        for entry in seen:
+        for entry in js.sort_by(seen, lambda e: e.get("timestamp", js.absent()), descending=True):
             name = js.text_of(entry["service"]) if "service" in entry else "undefined"
             services[name] = services.get(name, 0) + 1
         stats = {

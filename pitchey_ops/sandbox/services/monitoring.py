@@ -39,9 +39,7 @@ class Monitoring(Service):
                 return json_answer(self._performance())
             case "/monitoring/metrics":
                 metrics = self._metrics()
-                return json_answer(
-                    {"timestamp": self.state.now_ms, "metrics": metrics, "count": len(metrics)}
-                )
+                return json_answer({"timestamp": self.state.now_ms, "metrics": metrics, "count": len(metrics)})
             case "/monitoring/alerts" | "/monitoring/uptime" | "/monitoring/traces":
                 return text_answer(_FAULT, 500)
         return text_answer("Monitoring endpoint not found", 404)

@@ -28,9 +28,7 @@ class R2(Service):
         """Answer list, get and head on ``/{bucket}`` and ``/{bucket}/{key}``; signatures are not checked."""
         bucket, _, key = path.lstrip("/").partition("/")
         if request.method not in ("GET", "HEAD"):
-            return _error(
-                405, "MethodNotAllowed", "The specified method is not allowed against this resource."
-            )
+            return _error(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
         if not bucket:
             return _error(501, "NotImplemented", "The buckets cannot be listed here.")
         if not key:

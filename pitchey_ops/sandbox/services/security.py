@@ -80,9 +80,7 @@ class Security(Service):
         hits.append(now)
         self._hits[key] = hits
         left = max(_HITS_PER_MINUTE - len(hits), 0)
-        return json_answer(
-            {"allowed": len(hits) <= _HITS_PER_MINUTE, "remaining": left, "resetTime": hits[0] + 60_000}
-        )
+        return json_answer({"allowed": len(hits) <= _HITS_PER_MINUTE, "remaining": left, "resetTime": hits[0] + 60_000})
 
 
 def _running_count(times: Sequence[int], now_ms: int) -> tuple[int, int]:
