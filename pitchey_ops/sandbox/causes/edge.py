@@ -18,7 +18,7 @@ def cloudflare(
     *,
     share: float,
     status: int,
-    code: str,
+    code: int,
     incident: str,
     components: tuple[str, ...],
     impact: str = "major",
@@ -39,7 +39,7 @@ def cloudflare(
     """
     end = None if lasts_min is None else b.onset_ms + int(lasts_min * MINUTE)
     span = b.until_mended(b.onset_ms, end, ramp_s=ramp_s)
-    html = f"error code: {code}"
+
     for key, part, outcome in (("edge", 0.8, "none"), ("runtime", 0.2, "internalError")):
         fx.fail(
             b,
@@ -49,7 +49,7 @@ def cloudflare(
                 span=span,
                 status=status,
                 page="cloudflare_html",
-                body=html,
+                body=code,
                 outcome=outcome,
                 took_ms=900.0,
             ),
@@ -66,7 +66,7 @@ def cloudflare(
                 share=share * 0.5,
                 status=status,
                 kind="cloudflare_html",
-                body=html,
+                body=code,
             ),
         )
     for script, *_ in SCRIPTS:
@@ -185,7 +185,7 @@ def worker_limits(
     ramp_s: float,
     cpu: float,
     texts: tuple[str, ...],
-    code: str = "1102",
+    code: int = 1102,
     severity: str = "P2",
     memory: bool = False,
     lead: str = "",
@@ -203,7 +203,7 @@ def worker_limits(
             span=span,
             status=503,
             page="cloudflare_html",
-            body=f"error code: {code}",
+            body=code,
             outcome="exceededResources",
             took_ms=5200.0 if memory else 2600.0,
             entries=(Entry(service="api-gateway", component="router", share=0.35, texts=texts, most_per_min=20),),

@@ -41,7 +41,7 @@ def release(
             span=b.until_mended(b.onset_ms, end_ms, ramp_s=ramp_s),
             status=500,
             page="cloudflare_html" if uncaught else "json",
-            body="error code: 1101" if uncaught else {"success": False, "message": "Internal server error"},
+            body=1101 if uncaught else {"success": False, "message": "Internal server error"},
             outcome="scriptThrewException" if uncaught else "success",
             took_ms=45.0,
             release=name,

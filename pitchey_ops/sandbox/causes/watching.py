@@ -60,7 +60,7 @@ def stopped(
             end_ms=span.end_ms,
             status=500,
             kind="cloudflare_html" if outcome else "text",
-            body="error code: 1101" if outcome else "Internal monitoring error",
+            body=1101 if outcome else "Internal monitoring error",
         ),
     )
     return Told(services=("monitoring", "scheduler"), severity=severity)

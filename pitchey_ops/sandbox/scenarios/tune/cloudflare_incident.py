@@ -11,7 +11,7 @@ def steps(b: Builder) -> Told:
         b,
         share=b.between("share", 0.3, 0.55),
         status=int(b.choose("status", ("500", "520", "522"))),
-        code="520",
+        code=520,
         incident="Elevated HTTP 5xx errors in several regions",
         components=("CDN/Cache", "Workers", "Pages"),
         lag_min=b.between("lag", 3, 7),
