@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -16,10 +20,14 @@ import httpx
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tiny_worlds import DAY, HOUR, MINUTE, NOW, Sandbox, beacon, db_post, entry, point, world
 
 from pitchey_ops.sandbox.clock import LoopClock, iso
 from pitchey_ops.sandbox.serve import Running
+from pitchey_ops.sandbox.store import ArchiveStore
+from pitchey_ops.sandbox.thirdparty.graphql import QueryError, parse
 from pitchey_ops.sandbox.world import Behaviour, Deployment, Issue, Release, StatusIncident, Truth
 
 SAMPLES = Path(__file__).parents[1].parent / "shared" / "contract" / "samples"
@@ -556,3 +564,97 @@ def test_two_hundred_thousand_entries_answer_quickly_and_alike() -> None:
         found = sandbox.json(f"/logs/query?service={name}&limit=1000")["logs"]
         assert len(found) == 1000
         assert found[-1]["timestamp"] == at[place]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    keys=st.lists(
+        st.tuples(st.sampled_from(["api", "api-x", "a/b", "ü", "Z"]), st.integers(0, 6), st.integers(0, 5)), max_size=25
+    ),
+    limit=st.integers(1, 7),
+    folders=st.booleans(),
+    prefix=st.sampled_from(["", "logs/", "logs/production/2026-11-23/0", "logs/production/2026-11-23/08/api"]),
+)
+def test_archive_pages_join_to_the_naive_list(
+    keys: list[tuple[str, int, int]], limit: int, folders: bool, prefix: str
+) -> None:
+    """Whatever the keys, page size and prefix: pages joined are the sorted keys, or folders, each once."""
+    rows = [entry(NOW - hours * HOUR, service, id=f"{number}") for service, hours, number in keys]
+    store = ArchiveStore(world(logs=rows))
+    store.write({"timestamp": NOW, "environment": "production", "service": "posted", "id": "p"}, NOW)
+    held = {f"logs/production/{iso(NOW - h * HOUR)[:13].replace('T', '/')}/{s}/{n}.json" for s, h, n in keys}
+    held.add(f"logs/production/{iso(NOW)[:13].replace('T', '/')}/posted/p.json")
+    wanted = sorted(key for key in held if key.startswith(prefix))
+    if folders:
+        cut = [prefix + key[len(prefix) :].partition("/")[0] + "/" for key in wanted if "/" in key[len(prefix) :]]
+        wanted = sorted({*cut, *(key for key in wanted if "/" not in key[len(prefix) :])})
+    found: list[str] = []
+    after = ""
+    for _ in range(100):
+        page = store.page(prefix=prefix, after=after, delimiter="/" if folders else "", limit=limit, now_ms=NOW)
+        assert len(page.objects) + len(page.prefixes) <= limit
+        found += [one.key for one in page.objects] + page.prefixes
+        if page.next_after is None:
+            break
+        after = page.next_after
+    assert sorted(found) == wanted
+
+
+@given(st.text(max_size=200) | st.text(alphabet='{}()[]:$!"\\ \nabq0-.', max_size=80))
+def test_any_text_as_a_query_is_read_or_refused(query: str) -> None:
+    """The reader of queries ends in fields or in its own error, whatever it is given."""
+    try:
+        fields = parse(query, {})
+    except QueryError:
+        return
+    assert fields
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/logs/query?service=auth&limit=" + "9" * 500,
+        "/logs/query?service=auth&limit=-" + "9" * 500,
+        "/logs/query?startTime=" + "9" * 500 + "&endTime=x",
+        "/logs/search?q=%00%ff&limit=-" + "9" * 500,
+        "/logs/stats?timeWindow=" + "9" * 500,
+        "/logs/stats?timeWindow=abc",
+        "/logs/query?service=%00%F0%9F",
+        "/apm/summary?timeWindow=" + "9" * 500,
+        "/apm/summary?timeWindow=abc",
+        "/apm/metrics?name=%00",
+    ],
+)
+def test_odd_parameters_are_answered(path: str) -> None:
+    """The services parse what they are given as JavaScript does; nothing of it is a fault of the sandbox."""
+    assert Sandbox(world(logs=[entry(NOW - 1000)])).get(path).status_code == 200
+
+
+def test_the_clock_can_be_moved_forward_only() -> None:
+    """Drills jump ahead; a bad wish moves nothing."""
+    sandbox = Sandbox()
+    assert sandbox.post("/_sandbox/clock", {"advance_ms": 5000}).json() == {"now_ms": NOW + 5000}
+    for wish in ({"advance_ms": -1}, {"advance_ms": "5"}, [], {"advance_ms": True}):
+        assert sandbox.post("/_sandbox/clock", wish).status_code == 400
+    assert sandbox.json("/_sandbox/clock")["now_ms"] == NOW + 5000
+
+
+@pytest.mark.slow
+def test_serve_in_the_foreground_prints_its_address_and_ends_at_an_interrupt() -> None:
+    """What a person starts says where it is, answers, and goes without a traceback."""
+    code = "from tiny_worlds import world; from pitchey_ops.sandbox.serve import serve; serve(world())"
+    place = Path(__file__).parent
+    with subprocess.Popen(
+        [sys.executable, "-u", "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=place.parent,
+        env={**os.environ, "PYTHONPATH": f"{place}{os.pathsep}{place.parent}"},
+    ) as running:
+        assert running.stdout is not None
+        url = running.stdout.readline().strip()
+        assert httpx.get(f"{url}/api/health", timeout=10).json()["status"] == "healthy"
+        running.send_signal(signal.SIGINT)
+        _, complaint = running.communicate(timeout=20)
+        assert (running.returncode, complaint) == (0, "")

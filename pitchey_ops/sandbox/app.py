@@ -180,6 +180,13 @@ class _Dispatcher:
 
     async def _admin(self, request: Request, path: str) -> Response:
         match path.removeprefix("/_sandbox"):
+            case "/clock" if request.method == "POST":
+                try:
+                    sent = json.loads(await request.body())
+                    self._state.clock.advance(_forward(sent))
+                except ValueError as error:
+                    return json_answer({"error": str(error)}, 400)
+                return json_answer({"now_ms": self._state.now_ms})
             case "/clock":
                 now = self._state.now_ms
                 return json_answer({"now_ms": now, "now": iso(now)})
@@ -221,6 +228,14 @@ def behave(behaviour: Behaviour, path: str, cf_ray: str) -> Response:
     if body_ is None:
         body_ = {"success": False, "message": "Internal server error"}
     return json_answer(body_, behaviour.status)
+
+
+def _forward(sent: Any) -> int:
+    """Return ``advance_ms`` of a request to move the clock."""
+    ms = sent.get("advance_ms") if isinstance(sent, dict) else None
+    if not isinstance(ms, int) or isinstance(ms, bool) or not 0 <= ms <= 30 * 86_400_000:
+        raise ValueError('{"advance_ms": 0 to 30 days} is due')
+    return ms
 
 
 async def _wait(request: Request, seconds: float) -> bool:

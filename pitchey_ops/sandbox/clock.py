@@ -15,6 +15,10 @@ class Clock(Protocol):
         """Return the sandbox's time in ms since the epoch, UTC."""
         ...
 
+    def advance(self, ms: int) -> None:
+        """Jump by *ms* milliseconds."""
+        ...
+
 
 class SetClock:
     """A clock that stands still until it is moved; for tests."""

@@ -121,7 +121,7 @@ class Logs(Service):
         start = now - window
         if not hasattr(self, "_stats"):
             self._stats = {}
-        key = "NaN" if math.isnan(start) else str(math.floor(start / STATS_CACHE_MS))
+        key = str(math.floor(start / STATS_CACHE_MS)) if math.isfinite(start) else "NaN"
         kept = self._stats.get(key)
         if kept is not None and now - kept[0] < STATS_CACHE_MS:
             await self.read_store(1)
@@ -171,6 +171,6 @@ def _matches(entry: Mapping[str, Any], wanted: str) -> bool:
 
 def _slice(rows: list[dict[str, Any]], limit: float) -> list[dict[str, Any]]:
     """Return ``rows.slice(0, limit)``; NaN is 0, below 0 counts from the end."""
-    if math.isnan(limit):
+    if math.isnan(limit) or limit == -math.inf:
         return []
     return rows if limit >= len(rows) else rows[: int(limit)]

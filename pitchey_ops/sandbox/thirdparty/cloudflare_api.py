@@ -37,13 +37,9 @@ class CloudflareApi(Service):
             case ["user", "tokens", "verify"]:
                 return success({"id": "sandbox-token", "status": "active"})
             case ["accounts", account, *rest]:
-                return (
-                    failure(403, 10000, "Authentication error") if account != ACCOUNT else self._account(rest)
-                )
+                return failure(403, 10000, "Authentication error") if account != ACCOUNT else self._account(rest)
             case ["zones", zone, *rest]:
-                return (
-                    failure(403, 10000, "Authentication error") if zone != ZONE else self._zone(request, rest)
-                )
+                return failure(403, 10000, "Authentication error") if zone != ZONE else self._zone(request, rest)
         return failure(404, 7003, "Could not route")
 
     async def _graphql(self, request: Request) -> Response:
@@ -66,15 +62,11 @@ class CloudflareApi(Service):
     def _account(self, parts: list[str]) -> Response:
         match parts:
             case ["workers", "scripts"]:
-                names = sorted(
-                    {d.script for d in self.state.world.deployments if d.at_ms <= self.state.now_ms}
-                )
+                names = sorted({d.script for d in self.state.world.deployments if d.at_ms <= self.state.now_ms})
                 return success([{"id": name} for name in names])
             case ["workers", "scripts", script, *rest]:
                 found = self._deployments(script)
-                return (
-                    self._script(found, rest) if found else failure(404, 10007, "This Worker does not exist")
-                )
+                return self._script(found, rest) if found else failure(404, 10007, "This Worker does not exist")
             case ["rules", "lists"]:
                 return success([])
         return failure(404, 7003, "Could not route")
@@ -100,13 +92,9 @@ class CloudflareApi(Service):
                 return success({"id": ZONE, "name": "pitchey.example", "status": "active"})
             case ["settings", "security_level"]:
                 before = iso(self.state.world.now_ms - 30 * 86_400_000)
-                return success(
-                    {"id": "security_level", "value": "medium", "editable": True, "modified_on": before}
-                )
+                return success({"id": "security_level", "value": "medium", "editable": True, "modified_on": before})
             case ["firewall", "access_rules", "rules"]:
-                return success(
-                    [], {"page": 1, "per_page": 20, "count": 0, "total_count": 0, "total_pages": 0}
-                )
+                return success([], {"page": 1, "per_page": 20, "count": 0, "total_count": 0, "total_pages": 0})
             case ["rulesets"]:
                 return success([])
             case ["rulesets", "phases", _, "entrypoint"]:

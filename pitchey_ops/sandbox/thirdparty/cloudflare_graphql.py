@@ -167,9 +167,12 @@ class Analytics:
         if not isinstance(limit, int) or not 0 < limit <= MOST_ROWS:
             raise _Refused(f"limit must be positive number and not greater than {MOST_ROWS}")
         frame = self._filtered(self._frame(asked), dataset, asked.arguments.get("filter") or {})
-        rows = _groups(frame, dataset, asked) if dataset.grouped else _events(frame, asked, dataset)
-        rows = _ordered(rows, asked.arguments.get("orderBy"), grouped=dataset.grouped)
-        return [_shape(row, asked.fields) for row in rows[:limit]]
+        order = asked.arguments.get("orderBy")
+        if dataset.grouped:
+            rows = _groups(frame, dataset, asked, order, limit)
+        else:
+            rows = _events(frame, dataset, asked, order, limit)
+        return [_shape(row, asked.fields) for row in rows]
 
     def _frame(self, asked: Field) -> pl.DataFrame:
         """Return the rows until now, the last two minutes under-counted."""
@@ -258,14 +261,14 @@ def _condition(column: pl.Expr, operator: str, value: Any, name: str) -> pl.Expr
         raise _Refused(f"{name}: wrong type") from None
 
 
-def _groups(frame: pl.DataFrame, dataset: _Dataset, asked: Field) -> list[dict[str, Any]]:
-    dimensions = {f.name for part in asked.fields if part.name == "dimensions" for f in part.fields}
+def _groups(frame: pl.DataFrame, dataset: _Dataset, asked: Field, order: Any, limit: int) -> list[dict[str, Any]]:
+    dimensions = sorted({f.name for part in asked.fields if part.name == "dimensions" for f in part.fields})
     keys: list[pl.Expr] = []
-    for name in sorted(dimensions):
+    for name in dimensions:
         if name in _TIMES:
-            keys.append(_TIMES[name](pl.col("at")).alias(f"d.{name}"))
+            keys.append(_TIMES[name](pl.col("at")).alias(f"dimensions.{name}"))
         elif name in dataset.dimensions:
-            keys.append(pl.col(dataset.dimensions[name]).alias(f"d.{name}"))
+            keys.append(pl.col(dataset.dimensions[name]).alias(f"dimensions.{name}"))
         else:
             raise _Refused(f'unknown field "{name}"')
     weight = pl.len() if dataset.weight is None else pl.col(dataset.weight).sum()
@@ -278,22 +281,17 @@ def _groups(frame: pl.DataFrame, dataset: _Dataset, asked: Field) -> list[dict[s
             ((pl.col(column) * load).sum() / load.sum()).alias(f"quantiles.{name}")
             for name, column in dataset.quantiles.items()
         ]
-    table = (
-        frame.group_by(keys).agg(figures).sort([f"d.{n}" for n in sorted(dimensions)])
-        if keys
-        else frame.select(figures)
-    )
+    table = frame.group_by(keys).agg(figures) if keys else frame.select(figures)
     if dataset.weight is not None:
         table = table.filter(pl.col("count") > 0)
     rows = []
-    for row in table.iter_rows(named=True):
+    for row in _ordered(table, order, [f"dimensions.{name}" for name in dimensions]).head(limit).iter_rows(named=True):
         shaped: dict[str, Any] = {"count": row["count"], "avg": {"sampleInterval": 1}}
-        for part in ("sum", "quantiles"):
-            shaped[part] = {k.partition(".")[2]: v for k, v in row.items() if k.startswith(part + ".")}
-        shaped["dimensions"] = {
-            name: _time_text(name, row[f"d.{name}"]) if name in _TIMES else row[f"d.{name}"]
-            for name in dimensions
-        }
+        for part in ("sum", "quantiles", "dimensions"):
+            shaped[part] = {
+                name: _time_text(name, value) if part == "dimensions" and name in _TIMES else value
+                for name, value in ((k.partition(".")[2], v) for k, v in row.items() if k.startswith(part + "."))
+            }
         rows.append(shaped)
     return rows
 
@@ -303,38 +301,41 @@ def _time_text(name: str, at: int) -> str:
     return text[:10] if name == "date" else text[:19] + "Z"
 
 
-def _events(frame: pl.DataFrame, asked: Field, dataset: _Dataset) -> list[dict[str, Any]]:
-    known = {*dataset.dimensions, *_TIMES}
+def _events(frame: pl.DataFrame, dataset: _Dataset, asked: Field, order: Any, limit: int) -> list[dict[str, Any]]:
+    known = {*dataset.dimensions, "datetime"}
     for wanted in asked.fields:
         if wanted.name not in known:
             raise _Refused(f'unknown field "{wanted.name}"')
+    table = frame.select(
+        pl.col("at").alias("dimensions.datetime"),
+        *(pl.col(column).alias(f"dimensions.{name}") for name, column in dataset.dimensions.items()),
+    )
     rows = []
-    for row in frame.sort("at").iter_rows(named=True):
-        shaped = {name: row[column] for name, column in dataset.dimensions.items()}
-        rows.append({**shaped, "datetime": _time_text("datetime", row["at"])})
+    for row in _ordered(table, order, ["dimensions.datetime"]).head(limit).iter_rows(named=True):
+        shaped = {name.partition(".")[2]: value for name, value in row.items()}
+        rows.append({**shaped, "datetime": _time_text("datetime", shaped["datetime"])})
     return rows
 
 
-def _ordered(rows: list[dict[str, Any]], order: Any, *, grouped: bool) -> list[dict[str, Any]]:
-    if not order:
-        return rows
-    for text in reversed(order if isinstance(order, list) else [order]):
+def _ordered(table: pl.DataFrame, order: Any, otherwise: list[str]) -> pl.DataFrame:
+    """Return *table* in the asked order; what that leaves open follows *otherwise*."""
+    columns: list[str] = []
+    falling: list[bool] = []
+    for text in order if isinstance(order, list) else [order] if order else []:
         name, _, direction = str(text).rpartition("_")
-        if direction not in ("ASC", "DESC"):
-            raise _Refused(f"orderBy: {text!r}"[:200])
         part, _, inner = name.partition("_")
-
-        def key(row: dict[str, Any], name: str = name, part: str = part, inner: str = inner) -> Any:
-            if not grouped or name == "count":
-                return row.get(name)
-            if part in ("sum", "quantiles", "avg") and inner:
-                return row[part].get(inner)
-            return row["dimensions"].get(name)
-
-        if any(key(row) is None for row in rows):
-            raise _Refused(f'orderBy: unknown field "{name}"')
-        rows = sorted(rows, key=key, reverse=direction == "DESC")
-    return rows
+        column = next(
+            (c for c in (f"dimensions.{name}", name, f"{part}.{inner}") if c in table.columns),
+            None,
+        )
+        if direction not in ("ASC", "DESC") or column is None:
+            raise _Refused(f"orderBy: unknown {str(text)[:100]!r}")
+        columns.append(column)
+        falling.append(direction == "DESC")
+    rest = [column for column in otherwise if column not in columns]
+    if not columns + rest:
+        return table
+    return table.sort(columns + rest, descending=falling + [False] * len(rest), maintain_order=True)
 
 
 def _shape(row: Mapping[str, Any], fields: tuple[Field, ...]) -> dict[str, Any]:

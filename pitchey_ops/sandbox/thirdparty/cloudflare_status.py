@@ -82,12 +82,8 @@ class CloudflareStatus(Service):
             case "/api/v2/incidents.json":
                 wanted = ["incidents"]
                 recent = [i for i in known if i.end_ms is None or i.end_ms > now - _KEEP_MS]
-                parts["incidents"] = [
-                    self._incident(i, now) for i in sorted(recent, key=lambda i: -i.start_ms)
-                ]
-            case (
-                "/api/v2/scheduled-maintenances/active.json" | "/api/v2/scheduled-maintenances/upcoming.json"
-            ):
+                parts["incidents"] = [self._incident(i, now) for i in sorted(recent, key=lambda i: -i.start_ms)]
+            case "/api/v2/scheduled-maintenances/active.json" | "/api/v2/scheduled-maintenances/upcoming.json":
                 wanted = ["scheduled_maintenances"]
             case _:
                 return text_answer("Not found", 404)

@@ -34,8 +34,7 @@ class PagerDuty(Service):
                 return self._incidents(request)
             case "/priorities":
                 rows = [
-                    {"id": f"PRIO{n}", "type": "priority", "summary": f"P{n}", "name": f"P{n}"}
-                    for n in range(1, 5)
+                    {"id": f"PRIO{n}", "type": "priority", "summary": f"P{n}", "name": f"P{n}"} for n in range(1, 5)
                 ]
                 return json_answer({"priorities": rows, **_paging(request, rows)})
         if path.startswith("/incidents/"):

@@ -98,9 +98,7 @@ class Sentry(Service):
         times = sorted(at for at in issue.events_ms if at <= now)
         hour = now - now % _HOUR_MS
         hours = [hour - back * _HOUR_MS for back in range(23, -1, -1)]
-        series = [
-            [h // 1000, bisect.bisect_left(times, h + _HOUR_MS) - bisect.bisect_left(times, h)] for h in hours
-        ]
+        series = [[h // 1000, bisect.bisect_left(times, h + _HOUR_MS) - bisect.bisect_left(times, h)] for h in hours]
         return {
             "id": issue.id,
             "shortId": issue.short_id,
@@ -170,9 +168,7 @@ class Sentry(Service):
                     "newGroups": sum(
                         1
                         for i in self.state.world.issues
-                        if i.project == release.project
-                        and i.events_ms
-                        and release.at_ms <= min(i.events_ms) <= now
+                        if i.project == release.project and i.events_ms and release.at_ms <= min(i.events_ms) <= now
                     ),
                     "deployCount": 1,
                     "lastDeploy": {"environment": "production", "dateFinished": iso(release.at_ms)},

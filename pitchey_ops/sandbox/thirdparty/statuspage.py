@@ -21,7 +21,8 @@ class Statuspage(Service):
         """Answer ``/v1/pages/{page}/components`` and ``…/incidents[/unresolved]``."""
         if self.state.options.require_tokens and "authorization" not in request.headers:
             return json_answer({"error": "Could not authenticate"}, 401)
-        root = f"/v1/pages/{STATUSPAGE_PAGE}"
+        path = path.removeprefix("/v1")
+        root = f"/pages/{STATUSPAGE_PAGE}"
         if request.method != "GET":
             return json_answer({"error": "not served by this sandbox"}, 405)
         created = iso(self.state.world.now_ms - 90 * 86_400_000)
