@@ -55,7 +55,13 @@ def digests(exchanges: Iterable[Exchange], salts: Mapping[str, str]) -> dict[str
     return {exchange.key: answer_digest(exchange, salts[exchange.key]) for exchange in exchanges}
 
 
-def har(exchanges: Iterable[Exchange], *, creator_version: str, salts: Mapping[str, str] | None = None) -> bytes:
+def har(
+    exchanges: Iterable[Exchange],
+    *,
+    creator_version: str,
+    salts: Mapping[str, str] | None = None,
+    events: Iterable[Mapping[str, Any]] = (),
+) -> bytes:
     """
     Return *exchanges* as gzipped HAR 1.2; the same input gives the same bytes.
 
@@ -65,6 +71,8 @@ def har(exchanges: Iterable[Exchange], *, creator_version: str, salts: Mapping[s
         Version of this package.
     salts
         Salt of each answer by key, as drawn when it was recorded. A key without one gets a new one.
+    events
+        What the run recorded beside its exchanges, in order: how it was prepared, the steps that it reached.
 
     Raises
     ------
@@ -82,7 +90,7 @@ def har(exchanges: Iterable[Exchange], *, creator_version: str, salts: Mapping[s
         "version": "1.2",
         "creator": {"name": "pitchey-ops", "version": creator_version},
         "entries": entries,
-        "_pitchey": {"format": FORMAT},
+        "_pitchey": {"format": FORMAT, "events": [dict(event) for event in events]},
     }
     text = json.dumps({"log": log}, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return gzip.compress(text.encode("ascii"), compresslevel=6, mtime=0)
@@ -121,16 +129,25 @@ def read_salts(data: bytes) -> dict[str, str]:
     return {entry["_pitchey"]["key"]: entry["_pitchey"]["salt"] for entry in _entries(data)}
 
 
+def read_events(data: bytes) -> list[dict[str, Any]]:
+    """Return what the run recorded beside its exchanges, in order."""
+    return [dict(event) for event in _log(data)["_pitchey"].get("events", ())]
+
+
 def _entries(data: bytes) -> list[dict[str, Any]]:
+    return list(_log(data)["entries"])
+
+
+def _log(data: bytes) -> dict[str, Any]:
     try:
         log = json.loads(gzip.decompress(data))["log"]
         marker = log["_pitchey"]["format"]
-        entries = log["entries"]
+        log["entries"]
     except (OSError, EOFError, ValueError, KeyError, TypeError) as exc:
         raise RecordError(f"this is no evidence of ours: {type(exc).__name__}: {exc}") from exc
     if marker != FORMAT:
         raise RecordError(f"the evidence has format {str(marker)[:40]!r}; this version reads {FORMAT!r}")
-    return list(entries)
+    return dict(log)
 
 
 def _entry(exchange: Exchange, salt: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import os
+import secrets
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,9 +36,9 @@ class Recorder:
         self._keys: set[str] = set()
         self._fd = os.open(folder / LINES, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
-    def exchange(self, exchange: Exchange) -> None:
+    def exchange(self, exchange: Exchange, *, salt: str | None = None) -> None:
         """
-        Record *exchange*.
+        Record *exchange* with a salt for its digest; a copy of a record hands on the salt that it has.
 
         Raises
         ------
@@ -46,16 +47,14 @@ class Recorder:
         """
         with self._lock:
             if exchange.key in self._keys:
-                raise RecordError(
-                    f"{exchange.key}: recorded twice; every question of a run needs its own key"
-                )
+                raise RecordError(f"{exchange.key}: recorded twice; every question of a run needs its own key")
             self._keys.add(exchange.key)
         if len(exchange.body) > APART_ABOVE_BYTES:
             row = exchange.to_json(with_body=False)
             row["body_sha256"] = store_body(self.folder, exchange.body)
         else:
             row = exchange.to_json()
-        self.event("exchange", row)
+        self.event("exchange", {**row, "salt": salt or secrets.token_hex(16)})
 
     def event(self, kind: str, row: dict[str, Any]) -> None:
         """Record something that is not an exchange: a cell that was reached, a cut, a note."""
@@ -126,3 +125,13 @@ def read_exchanges(folder: Path) -> list[Exchange]:
         digest = row.get("body_sha256")
         found.append(Exchange.from_json(row, body=load_body(folder, digest) if digest else None))
     return found
+
+
+def read_salts(folder: Path) -> dict[str, str]:
+    """Return the salt of each recorded answer by its key."""
+    return {row["key"]: row["salt"] for kind, row in read_lines(folder) if kind == "exchange"}
+
+
+def read_events(folder: Path) -> list[dict[str, Any]]:
+    """Return what was recorded beside the exchanges, in order, each with its kind under ``record``."""
+    return [{"record": kind, **row} for kind, row in read_lines(folder) if kind != "exchange"]

@@ -174,9 +174,7 @@ def _papermill(
     except DeadKernelError:
         return Outcome(ending="kernel_died", detail="the kernel died", cells_done=done, cells=cells)
     except Exception as exc:
-        return Outcome(
-            ending="not_started", detail=f"{type(exc).__name__}: {exc}", cells_done=done, cells=cells
-        )
+        return Outcome(ending="not_started", detail=f"{type(exc).__name__}: {exc}", cells_done=done, cells=cells)
     return Outcome(ending="completed", cells_done=cells, cells=cells)
 
 

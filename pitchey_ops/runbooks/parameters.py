@@ -55,9 +55,7 @@ def declared(notebook: Path) -> dict[str, Declared]:
         source = "".join(cells[0]["source"])
         tree = ast.parse(source)
     except (OSError, ValueError, KeyError, IndexError, SyntaxError, TypeError) as exc:
-        raise UsageError(
-            f"{notebook}: no notebook with a cell tagged {TAG!r} ({exc}). Nothing was run."
-        ) from exc
+        raise UsageError(f"{notebook}: no notebook with a cell tagged {TAG!r} ({exc}). Nothing was run.") from exc
     lines = source.splitlines()
     found: dict[str, Declared] = {}
     for node in tree.body:
@@ -131,11 +129,7 @@ def _number(value: Any, kind: type) -> int | float:
         number = kind(value)
     except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{_short(value)} does not fit") from None
-    if (
-        number != number
-        or number in (float("inf"), float("-inf"))
-        or (kind is int and number != float(value))
-    ):
+    if number != number or number in (float("inf"), float("-inf")) or (kind is int and number != float(value)):
         raise ValueError(f"{_short(value)} does not fit")
     return number  # type: ignore[no-any-return]
 

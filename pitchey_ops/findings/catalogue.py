@@ -1,0 +1,63 @@
+"""Every rule, one line each. A new finding is a new file and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..models.finding import RuleResult
+from . import (
+    cloudflare,
+    contradictions,
+    deployments,
+    flow,
+    issues,
+    kinds,
+    probes,
+    symptoms,
+    top_patterns,
+    traffic,
+    users,
+    workers,
+)
+from . import ranked as ranked_suspects
+from .case import Case
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """
+    A question that can be asked of a case.
+
+    Attributes
+    ----------
+    check
+        Pure; returns findings, ``[]`` (looked, found none) or `NotChecked`.
+    signals
+        Every signal that it can give.
+    """
+
+    name: str
+    check: Callable[[Case], RuleResult]
+    signals: tuple[str, ...] = ()
+
+
+RULES: dict[str, Rule] = {
+    rule.name: rule
+    for rule in (
+        Rule(name="symptoms", check=symptoms.symptoms),
+        Rule(name="users", check=users.users, signals=users.SIGNALS),
+        Rule(name="probes", check=probes.probes, signals=probes.SIGNALS),
+        Rule(name="deployments", check=deployments.deployments, signals=deployments.SIGNALS),
+        Rule(name="patterns", check=top_patterns.top_patterns),
+        Rule(name="kinds", check=kinds.kinds, signals=kinds.SIGNALS),
+        Rule(name="workers", check=workers.workers, signals=workers.SIGNALS),
+        Rule(name="traffic", check=traffic.traffic, signals=traffic.SIGNALS),
+        Rule(name="cloudflare-status", check=cloudflare.cloudflare_status, signals=cloudflare.SIGNALS),
+        Rule(name="issues", check=issues.issues, signals=issues.SIGNALS),
+        Rule(name="flow", check=flow.flow, signals=flow.SIGNALS),
+        Rule(name="contradictions", check=contradictions.contradictions, signals=contradictions.SIGNALS),
+        Rule(name="suspects", check=ranked_suspects.ranked),
+    )
+}
+SPEAKS: dict[str, tuple[str, ...]] = {rule.name: rule.signals for rule in RULES.values()}

@@ -1,0 +1,59 @@
+"""What does Sentry list that is new or spiking since the onset?"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import polars as pl
+
+from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
+from .case import Case
+from .kinds import KINDS
+
+RULE = "issues"
+SIGNALS = tuple(dict.fromkeys(kind.signal for kind in KINDS))
+WEAK = 0.6
+"""Sentry counts what its client sends: one issue weighs less than counted log entries."""
+
+
+def issues(case: Case) -> RuleResult:
+    """
+    Report issues first seen since shortly before the onset, and what kind of error they are.
+
+    Without an onset, those of the window. `NotChecked` when Sentry was not read. Sentry drops events over
+    quota and lags by a minute or two, so an empty list is no all-clear and gives no signal.
+    """
+    if case.one("sentry/issues") is None:
+        return NotChecked(rule=RULE, because=case.why_missing("sentry/issues"))
+    since = case.onset.at - timedelta(minutes=5) if case.onset is not None else case.window.start
+    new = case.frames.issues.filter(pl.col("first_seen") >= since).sort(["count", "id"], descending=[True, False])
+    browsers = set(case.settings.sentry_frontend_projects)
+    found = []
+    for number, row in enumerate(new.head(10).iter_rows(named=True)):
+        text = f"{row['title'] or ''} {row['culprit'] or ''}"[:600]
+        frontend = row["project"] in browsers
+        signal = _kind(text, frontend)
+        events = row["count"] or 0
+        found.append(
+            Finding(
+                id=f"{RULE}/{number + 1}",
+                rule=RULE,
+                claim=f"New in Sentry ({row['project']}): {row['title']}, {events} events, {row['users'] or 0} users",
+                severity=Severity.WARNING if events >= 10 else Severity.INFO,
+                at=row["first_seen"],
+                evidence=(row["observation"],) if row["observation"] else (),
+                signals=(Signal(name=signal, strength=WEAK * min(1.0, events / 20)),) if signal else (),
+                data={"title": row["title"], "events": events, "users": row["users"], "permalink": row["permalink"]},
+            )
+        )
+    return found
+
+
+def _kind(text: str, frontend: bool) -> str | None:
+    series = pl.Series([text])
+    for kind in KINDS:
+        if kind.frontend is not None and kind.frontend != frontend:
+            continue
+        if series.str.contains(kind.matches)[0]:
+            return kind.signal
+    return None

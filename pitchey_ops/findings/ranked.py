@@ -1,0 +1,46 @@
+"""Which services are the likeliest places of the fault?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from ..models.finding import RuleResult, Severity
+from ..models.report import Suspect
+from .case import Case
+from .suspects import rank_suspects, suspects
+
+RULE = "suspects"
+
+
+def ranked(case: Case) -> RuleResult:
+    """
+    Report up to five suspects; they name places, not causes, and give no signal.
+
+    Without an onset nobody is suspected: everything is compared with the time before it.
+    """
+    if case.onset is None:
+        return []
+    result = suspects(case.frames, alert_at=_alert(case), onset=_known_onset(case))
+    if not isinstance(result, list):
+        return result
+    return [replace(finding, severity=Severity.INFO, signals=()) for finding in result]
+
+
+def suspects_of(case: Case) -> tuple[Suspect, ...]:
+    """Return the suspects of *case*, best first, at most ten; ``because`` names this rule's findings."""
+    if case.onset is None:
+        return ()
+    found = rank_suspects(case.frames, alert_at=_alert(case), onset=_known_onset(case))[:10]
+    return tuple(
+        Suspect(service=s.service, score=s.score, because=(f"{RULE}/{place}",) if place <= 5 else ())
+        for place, s in enumerate(found, start=1)
+    )
+
+
+def _alert(case: Case) -> datetime:
+    return case.alert_at or case.onset.at  # type: ignore[no-any-return]
+
+
+def _known_onset(case: Case) -> tuple[datetime, float] | None:
+    return (case.onset.at, case.onset.uncertainty_s)

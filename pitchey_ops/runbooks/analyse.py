@@ -1,0 +1,157 @@
+"""From a case to what is known: rules, hypotheses, verdict. No network, clock or randomness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ..diagnosis.verdict import decide, times_in_words
+from ..diagnosis.weigh import weigh
+from ..findings.case import Case
+from ..findings.catalogue import RULES, SPEAKS
+from ..findings.ranked import suspects_of
+from ..findings.users import impact
+from ..models.finding import Finding, NotChecked
+from ..models.observation import AnyObservation, Coverage, Observed, Status
+from ..models.report import HypothesisScore, Impact, SourceSeen, StepStatus, Suspect, Verdict
+from .catalogue import STEP_RULES, Need, Runbook
+from .steps import steps_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """Everything that follows from the evidence."""
+
+    findings: tuple[Finding, ...]
+    not_checked: tuple[NotChecked, ...]
+    scores: tuple[HypothesisScore, ...]
+    verdict: Verdict
+    suspects: tuple[Suspect, ...]
+    sources: tuple[SourceSeen, ...]
+    impact: Impact
+    unmet: tuple[str, ...]
+
+
+def analyse(case: Case, runbook: Runbook) -> Analysis:
+    """
+    Apply the runbook's rules to *case* and decide.
+
+    A rule that raises is a bug; it is told as not checked with the name of the exception, so that the
+    responder gets the rest, and it can never make a run say "healthy": it counts as an unmet need.
+    """
+    findings: list[Finding] = []
+    not_checked: list[NotChecked] = []
+    broken: list[str] = []
+    for name in runbook.rules:
+        try:
+            result = RULES[name].check(case)
+        except Exception as exc:
+            broken.append(f"rule {name} failed")
+            not_checked.append(NotChecked(rule=name, because=f"the rule itself failed ({type(exc).__name__})"))
+            continue
+        if isinstance(result, NotChecked):
+            not_checked.append(result)
+        else:
+            findings += result
+    unmet = tuple(need.words for need in runbook.needs if not met(need, case.observations)) + tuple(broken)
+    scores = weigh(findings, not_checked, speaks=SPEAKS)
+    hurt = impact(case)
+    onset = case.onset
+    verdict = decide(
+        scores,
+        findings,
+        unmet_needs=[f"{words} was not seen" for words in unmet],
+        impact=hurt,
+        onset=None if onset is None else onset.at,
+        onset_uncertainty_s=None if onset is None else onset.uncertainty_s,
+        steps=[step.id for step in steps_of(runbook.id)],
+        times_at=times_in_words(None if onset is None else onset.at, {"end": case.window.end}),
+    )
+    return Analysis(
+        findings=tuple(sorted(findings, key=lambda f: (-f.severity, f.id))),
+        not_checked=tuple(sorted(not_checked, key=lambda n: n.rule)),
+        scores=scores,
+        verdict=verdict,
+        suspects=suspects_of(case) if verdict.state != "healthy" else (),
+        sources=sources_seen(case.observations),
+        impact=hurt,
+        unmet=unmet,
+    )
+
+
+def met(need: Need, observations: Mapping[str, AnyObservation]) -> bool:
+    """Whether one source of *need* was seen well enough."""
+    for prefix in need.any_of:
+        for key, seen in observations.items():
+            if not (key == prefix or key.startswith(prefix + "/")) or not isinstance(seen, Observed):
+                continue
+            if seen.status != "observed" or seen.coverage.constant:
+                continue
+            if seen.coverage.share is None or seen.coverage.share >= need.share:
+                return True
+    return False
+
+
+_RANK: dict[Status, int] = {"observed": 0, "no_data": 1, "blind": 2, "unavailable": 3, "not_configured": 4}
+
+
+def sources_seen(observations: Mapping[str, AnyObservation]) -> tuple[SourceSeen, ...]:
+    """Return one line a source: the best that it could do, and in ``detail`` how the rest went."""
+    by_source: dict[str, list[AnyObservation]] = {}
+    for key in sorted(observations):
+        by_source.setdefault(observations[key].source, []).append(observations[key])
+    return tuple(_source(name, seen) for name, seen in sorted(by_source.items()))
+
+
+def _source(name: str, seen: Sequence[AnyObservation]) -> SourceSeen:
+    status = min((o.status for o in seen), key=_RANK.__getitem__)
+    counts: dict[str, int] = {}
+    for observation in seen:
+        counts[observation.status] = counts.get(observation.status, 0) + 1
+    words = [f"{counts[s]} {s.replace('_', ' ')}" for s in _RANK if s in counts]
+    reasons = sorted({f"{o.id.partition('/')[2]}: {o.detail}" for o in seen if o.detail and o.status != "observed"})
+    detail = ", ".join(words) if len(seen) > 1 else ""
+    if reasons:
+        detail = f"{detail}; {'; '.join(reasons[:4])}" if detail else reasons[0]
+        if len(reasons) > 4:
+            detail += f"; and {len(reasons) - 4} more"
+    spans = [o.coverage for o in seen if isinstance(o, Observed)]
+    return SourceSeen(name=name, status=status, detail=detail, coverage=_merged(spans))
+
+
+def _merged(spans: Sequence[Coverage]) -> Coverage:
+    if not spans:
+        return Coverage()
+    shares = [c.share for c in spans if c.share is not None]
+    return replace(
+        spans[0],
+        asked_start=min((c.asked_start for c in spans if c.asked_start), default=None),
+        asked_end=max((c.asked_end for c in spans if c.asked_end), default=None),
+        seen_start=min((c.seen_start for c in spans if c.seen_start), default=None),
+        seen_end=max((c.seen_end for c in spans if c.seen_end), default=None),
+        count=sum(c.count for c in spans),
+        cut=any(c.cut for c in spans),
+        share=sum(shares) / len(shares) if shares else None,
+        rejected=sum(c.rejected for c in spans),
+        constant=all(c.constant for c in spans),
+    )
+
+
+def step_statuses(runbook: Runbook, analysis: Analysis, reached: set[str]) -> dict[str, StepStatus]:
+    """Return the status of every step of the runbook, in its order; what was not reached says so."""
+    unchecked = {item.rule for item in analysis.not_checked}
+    statuses: dict[str, StepStatus] = {}
+    for step in steps_of(runbook.id):
+        if step.id not in reached:
+            statuses[step.id] = "not_reached"
+        elif step.kind == "action":
+            statuses[step.id] = "planned"
+        elif step.kind == "person":
+            statuses[step.id] = "person"
+        elif any(rule in unchecked for rule in STEP_RULES.get(step.id, ())):
+            statuses[step.id] = "not_checked"
+        elif step.id.endswith((".watch", ".monitor")):
+            statuses[step.id] = "scheduled"
+        else:
+            statuses[step.id] = "done"
+    return statuses

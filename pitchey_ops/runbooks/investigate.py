@@ -1,0 +1,302 @@
+"""The one call that a notebook makes: ask everything, analyse, and hand out panels step by step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from ..evidence.canonical import canonical
+from ..evidence.har import digests, evidence_digest
+from ..evidence.ids import new_incident_id, new_run_id
+from ..evidence.recorder import Recorder, read_exchanges, read_lines, read_salts
+from ..evidence.replay import CurrentChannel, ReplayChannel
+from ..findings.case import Case
+from ..models.exchange import Exchange
+from ..models.report import Report
+from ..models.window import Window
+from ..panels.base import Panel
+from ..panels.steps import View, opening, provenance, step_panel
+from ..reports.document import to_json
+from ..settings import Settings, load
+from . import windows
+from .analyse import Analysis, analyse, step_statuses
+from .asking import Asked, ask_case, ask_live, ask_recorded, case_window, live_channel, record_case
+from .catalogue import Runbook, runbook
+from .context import RunContext, by_hand, prepared
+from .steps import steps_of
+
+RECORD = "record"
+"""Folder below a replay's that holds the record which it answers from."""
+REPORT = "report.json"
+PANELS = "panels"
+THRESHOLDS = {"error_share_limit": "error_share", "p95_limit_ms": "p95_ms"}
+"""Notebook parameters that replace a threshold of the settings for one run."""
+
+
+class Run:
+    """
+    One investigation, as a notebook sees it.
+
+    Attributes
+    ----------
+    context, runbook, settings, window
+        What it was told.
+    case, analysis
+        What came back and what follows from it.
+    """
+
+    def __init__(
+        self,
+        *,
+        context: RunContext,
+        runbook: Runbook,
+        settings: Settings,
+        case: Case,
+        exchanges: Sequence[Exchange],
+        salts: Mapping[str, str],
+        parameters: Mapping[str, Any],
+        events: Recorder | None,
+    ) -> None:
+        self.context = context
+        self.runbook = runbook
+        self.settings = settings
+        self.window = case.window
+        self.case = case
+        self.parameters = dict(parameters)
+        self.analysis: Analysis = analyse(case, runbook)
+        self._exchanges = sorted(exchanges, key=lambda exchange: exchange.key)
+        self._salts = salts
+        self._events = events
+        self._reached: set[str] = set()
+        self._shown = 0
+        self._view = View(
+            context=context,
+            runbook=runbook,
+            settings=settings,
+            case=case,
+            analysis=self.analysis,
+            parameters=self.parameters,
+        )
+        self.save()
+
+    @property
+    def verdict(self) -> Panel:
+        """The answer on top: what is wrong, since when, for whom, what was not seen, what is next."""
+        return self._show(opening(self._view))
+
+    def step(self, step: str) -> Panel:
+        """
+        Return the panel of one step of the written runbook and mark the step as reached.
+
+        Raises
+        ------
+        UsageError
+            The step is not one of this runbook's.
+        """
+        if step not in {one.id for one in steps_of(self.runbook.id)}:
+            raise UsageError(f"{step!r} is no step of the runbook {self.runbook.id}")
+        panel = step_panel(self._view, step)
+        self._reached.add(step)
+        self._event("step", {"id": step})
+        return self._show(panel)
+
+    def reach(self, steps: Sequence[str]) -> None:
+        """Mark *steps* as reached without showing them; used when a report is built from a record."""
+        self._reached.update(steps)
+
+    def finish(self) -> Panel:
+        """Write the final report; the last cell of every runbook, which proves that it ran to its end."""
+        self.save()
+        self._event("finished", {})
+        return self._show(provenance(self._view, self.report()))
+
+    def report(self) -> Report:
+        """Return everything that ``report.json`` holds, as of now."""
+        analysis, context = self.analysis, self.context
+        levels = [level for level in (context.severity, *(a.severity for a in context.alerts)) if level]
+        return Report(
+            incident_id=context.incident_id,
+            severity=min([*levels, analysis.verdict.severity]),
+            alerts=context.alerts,
+            run_id=context.run_id,
+            runbook=self.runbook.id,
+            runbook_version=self.runbook.version,
+            package_version=version("pitchey-ops"),
+            parameters=self.parameters,
+            window_start=self.window.start,
+            window_end=self.window.end,
+            verdict=analysis.verdict,
+            hypotheses=analysis.scores,
+            suspects=analysis.suspects,
+            findings=analysis.findings,
+            not_checked=analysis.not_checked,
+            sources=analysis.sources,
+            steps=step_statuses(self.runbook, analysis, self._reached),
+            evidence_entries=len(self._exchanges),
+            evidence_digest=evidence_digest(digests(self._exchanges, self._salts)),
+        )
+
+    def _show(self, panel: Panel) -> Panel:
+        self._shown += 1
+        folder = self.context.folder / PANELS
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"{self._shown:03d}-{panel.id}.json"
+        (folder / name).write_text(json.dumps(panel.to_json(), ensure_ascii=False), encoding="utf-8")
+        return panel
+
+    def _event(self, kind: str, row: dict[str, Any]) -> None:
+        if self._events is not None:
+            self._events.event(kind, row)
+
+    def save(self) -> None:
+        """Write ``report.json`` as of now, atomically."""
+        target = self.context.folder / REPORT
+        temporary = target.with_suffix(".tmp")
+        temporary.write_bytes(canonical(to_json(self.report())))
+        temporary.replace(target)
+
+
+def investigate(
+    name: str,
+    *,
+    window: str = "",
+    environment: str = "",
+    alert_at: str = "",
+    services: Sequence[str] = (),
+    **parameters: Any,
+) -> Run:
+    """
+    Ask everything that the runbook *name* needs and analyse it.
+
+    Parameters
+    ----------
+    name
+        A runbook of the catalogue.
+    window
+        ``1h``, ``30m`` or ``START/END`` (UTC); empty for the 60 minutes before now, or all of a recorded case.
+    environment
+        ``sandbox``, ``staging`` or ``production``; empty for ``PITCHEY_OPS_ENVIRONMENT``, else sandbox.
+    alert_at
+        ISO 8601 time of the alert, where no alert started this run; empty when unknown.
+    services
+        Log services to ask for beside those of the settings.
+    parameters
+        The notebook's other parameters; those in `THRESHOLDS` replace a threshold of the settings.
+
+    Raises
+    ------
+    UsageError, ConfigError
+        What, where and the likely cause; nothing was asked.
+    """
+    book = runbook(name)
+    context = prepared()
+    if context is None or context.runbook != book.id:
+        moment = datetime.now(UTC)
+        settings = _settings(environment, parameters, services)
+        context = by_hand(
+            book.id,
+            budget_s=settings.budget_s,
+            environment=settings.environment,
+            run_id=new_run_id(moment),
+            incident_id=new_incident_id(moment),
+        )
+    else:
+        settings = _settings(environment or context.environment, parameters, services)
+    given = {
+        "window": window,
+        "environment": environment,
+        "alert_at": alert_at,
+        "services": list(services),
+        **parameters,
+    }
+    return run_context(context, book, settings, given)
+
+
+def run_context(context: RunContext, book: Runbook, settings: Settings, parameters: Mapping[str, Any]) -> Run:
+    """Ask and analyse for a context: live, from a recorded case, or from a record."""
+    started = context.started
+    text = str(parameters.get("window", ""))
+    alert_at = _alert_at(context, str(parameters.get("alert_at", "")))
+    exchanges: Sequence[Exchange]
+    if context.mode in ("replay", "current"):
+        record = context.folder / RECORD
+        exchanges = read_exchanges(record)
+        events = None
+        if any(exchange.kind == "file" for exchange in exchanges):
+            window = windows.parse(text, now=started) if text else case_window(exchanges)
+            asked = ask_case(exchanges, window)
+        else:
+            window = windows.parse(text, now=started)
+            channel = (ReplayChannel if context.mode == "replay" else CurrentChannel)(exchanges)
+            asked = ask_recorded(channel, settings, window, book.probes)
+    else:
+        events = Recorder(context.folder)
+        events.event("run", {**context.to_json(), "parameters": dict(parameters), "settings": settings.public()})
+        if context.case is not None:
+            record_case(context.case, settings, events)
+            exchanges = read_exchanges(context.folder)
+            window = windows.parse(text, now=started) if text else case_window(exchanges)
+            asked = ask_case(exchanges, window)
+        else:
+            window = windows.parse(text, now=started)
+            channel = live_channel(settings, events, started=started, budget_s=context.budget_s)
+            asked = ask_live(channel, settings, window, book.probes)
+            exchanges = read_exchanges(context.folder)
+        events.event("asked", {})
+    return Run(
+        context=context,
+        runbook=book,
+        settings=settings,
+        case=_case(asked, settings, window, alert_at, parameters),
+        exchanges=exchanges,
+        salts=read_salts(context.folder if events is not None else context.folder / RECORD),
+        parameters=parameters,
+        events=events,
+    )
+
+
+def reached_steps(folder: Path) -> list[str]:
+    """Return the ids of the steps that a recorded run had reached."""
+    return [row["id"] for kind, row in read_lines(folder) if kind == "step"]
+
+
+def _case(
+    asked: Asked, settings: Settings, window: Window, alert_at: datetime | None, parameters: Mapping[str, Any]
+) -> Case:
+    return Case(
+        window=window,
+        now=asked.now,
+        frames=asked.frames,
+        observations=asked.observations,
+        settings=settings,
+        alert_at=alert_at,
+        parameters=parameters,
+    )
+
+
+def _settings(environment: str, parameters: Mapping[str, Any], services: Sequence[str]) -> Settings:
+    settings = load(environment or None)
+    limits = {THRESHOLDS[name]: value for name, value in parameters.items() if name in THRESHOLDS and value}
+    changes: dict[str, Any] = {}
+    if limits:
+        changes["thresholds"] = settings.thresholds.model_copy(update=limits)
+    if services:
+        changes["services"] = tuple(dict.fromkeys((*settings.services, *services)))
+    return settings.model_copy(update=changes) if changes else settings
+
+
+def _alert_at(context: RunContext, text: str) -> datetime | None:
+    if context.alerts:
+        return min(alert.at for alert in context.alerts)
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"alert_at {text[:60]!r} is no ISO 8601 time such as 2026-11-23T08:00:00Z") from None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

@@ -1,0 +1,380 @@
+"""A run from order to archive: check, prepare, execute, report, archive."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ..errors import RunError, UsageError
+from ..evidence import ids
+from ..evidence.archive import Archive
+from ..evidence.manifest import RunFacts, versions
+from ..evidence.signing import read_signer
+from ..models.report import Alert, SeverityLevel
+from ..settings import Settings, load
+from . import windows
+from .catalogue import Runbook, runbook
+from .context import RunContext
+from .execute import NOTEBOOK, Outcome, Progress, execute
+from .parameters import checked, declared
+
+SIGNING_KEY = "PITCHEY_OPS_SIGNING_KEY_FILE"
+SALVAGE_S = 30.0
+WORKING = ("run.json", "evidence.jsonl", "panels", "record")
+"""What a run's folder holds while it runs and not afterwards: all of it is in the evidence or the report."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What somebody or something wants to have run."""
+
+    runbook: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    environment: str | None = None
+    incident_id: str | None = None
+    alerts: tuple[Alert, ...] = ()
+    severity: SeverityLevel | None = None
+    budget_s: float | None = None
+    case: Path | None = None
+    started_by: str = "person"
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """An order that was checked, with its ids, its folder and its parameters."""
+
+    context: RunContext
+    runbook: Runbook
+    settings: Settings
+    parameters: Mapping[str, Any]
+    started_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """An archived run."""
+
+    folder: Path
+    outcome: Outcome
+    report: Mapping[str, Any]
+    ledger_head: str
+
+
+def run_order(order: Order, *, progress: Progress | None = None) -> Finished:
+    """
+    Check, prepare, execute and archive *order*.
+
+    Raises
+    ------
+    UsageError, ConfigError
+        Before anything was written.
+    RunError, RecordError
+        The run could not be archived; the message says where what there is was left.
+    """
+    prepared = prepare(order)
+    began = time.monotonic()
+    outcome = execute(
+        prepared.context,
+        prepared.runbook.notebook,
+        prepared.parameters,
+        memory_limit_mb=prepared.settings.memory_limit_mb,
+        remaining_s=_remaining_s(prepared.context),
+        progress=progress,
+    )
+    return finish(prepared, outcome, executed_s=time.monotonic() - began)
+
+
+def prepare(order: Order) -> Prepared:
+    """Check *order* and make its folder; nothing is written when anything about it is wrong."""
+    book = runbook(order.runbook)
+    known = declared(book.notebook)
+    parameters = checked(order.parameters, known, runbook=book.id)
+    settings = load(order.environment or str(parameters.get("environment") or "") or None)
+    started = datetime.now(UTC)
+    windows.parse(str(parameters.get("window", "")), now=started)
+    if order.case is not None:
+        _case_folder(order.case)
+    if order.incident_id is not None and not ids.is_incident_id(order.incident_id):
+        raise UsageError(
+            f"incident {order.incident_id[:60]!r} is no id such as INC-20261123-081500-ab2c. Nothing was run."
+        )
+    if order.budget_s is not None and not 5 <= order.budget_s <= 900:
+        raise UsageError(f"budget {order.budget_s:g} s: expected 5 to 900. Nothing was run.")
+    run_id = order.run_id or ids.new_run_id(started)
+    archive = archive_of(settings)
+    context = RunContext(
+        run_id=run_id,
+        incident_id=order.incident_id or ids.new_incident_id(started),
+        runbook=book.id,
+        folder=archive.stage(run_id),
+        started=started,
+        budget_s=order.budget_s or settings.budget_s,
+        environment=settings.environment,
+        alerts=order.alerts,
+        severity=order.severity or _severity_of(archive, order.incident_id),
+        case=None if order.case is None else order.case.resolve(),
+        parameters=parameters,
+    )
+    context.write()
+    return Prepared(
+        context=context,
+        runbook=book,
+        settings=settings,
+        parameters={**parameters, "environment": settings.environment},
+        started_by=order.started_by,
+    )
+
+
+def finish(prepared: Prepared, outcome: Outcome, *, executed_s: float) -> Finished:
+    """Turn what the run left behind into its five files and archive them."""
+    began = time.monotonic()
+    context = prepared.context
+    report = _report(prepared, outcome)
+    outcome = _redacted(prepared, outcome)
+    _write_evidence(context)
+    from ..reports.build import write_page
+
+    write_page(context.folder, report, outcome=outcome, started=context.started)
+    _tidy_notebook(prepared)
+    _remove_working_files(context.folder)
+    end = datetime.now(UTC)
+    facts = RunFacts(
+        incident_id=context.incident_id,
+        run_id=context.run_id,
+        runbook=context.runbook,
+        started_by=_who(prepared),
+        start=context.started,
+        end=end,
+        durations={"execute_s": round(executed_s, 3), "report_s": round(time.monotonic() - began, 3)},
+        settings=prepared.settings.public(),
+        versions=versions(version("pitchey-ops")),
+        completed=outcome.ending == "completed",
+        cut_reason="" if outcome.ending == "completed" else f"{outcome.ending}: {outcome.detail}"[:500],
+    )
+    archive = archive_of(prepared.settings)
+    folder, head = archive.commit(facts, end)
+    _tell_timeline(archive, prepared, report, end)
+    return Finished(folder=folder, outcome=outcome, report=report, ledger_head=head.hash)
+
+
+def archive_of(settings: Settings) -> Archive:
+    """Return the archive that *settings* name; signed where a key file is configured."""
+    key = os.environ.get(SIGNING_KEY)
+    return Archive(settings.archive_root(), signer=read_signer(Path(key) if key else None))
+
+
+def open_incident(*, title: str, severity: str, service: str | None, at: datetime) -> str:
+    """Open an incident without an alert and return its id."""
+    archive = archive_of(load())
+    incident = ids.new_incident_id(at)
+    entry = {"event": "declared", "title": title[:300], "severity": severity, "service": service, "by": _person()}
+    archive.append(incident, "timeline", entry, at)
+    return incident
+
+
+def _report(prepared: Prepared, outcome: Outcome) -> dict[str, Any]:
+    """Return ``report.json``; build it from the record when the notebook did not come to its end."""
+    path = prepared.context.folder / "report.json"
+    if outcome.ending != "completed":
+        with suppress(subprocess.TimeoutExpired, OSError):
+            subprocess.run(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-m", "pitchey_ops.runbooks.salvage", str(prepared.context.folder)],
+                timeout=SALVAGE_S,
+                check=False,
+                capture_output=True,
+                stdin=subprocess.DEVNULL,
+            )
+    if not path.exists():
+        _write_bare_report(prepared, outcome)
+    try:
+        report = json.loads(path.read_bytes())
+    except (OSError, ValueError) as exc:
+        raise RunError(f"{path}: the report cannot be read ({exc}); what was recorded is in that folder") from exc
+    return dict(report)
+
+
+def _write_bare_report(prepared: Prepared, outcome: Outcome) -> None:
+    """Write a report that says that nothing is known: the last resort, without analysis."""
+    from ..evidence.canonical import canonical
+    from ..evidence.har import digests, evidence_digest
+    from ..evidence.recorder import read_exchanges, read_salts
+    from ..models.finding import NotChecked
+    from ..models.report import Impact, Report, Verdict
+    from ..reports.document import to_json
+    from .steps import steps_of
+
+    context = prepared.context
+    exchanges = read_exchanges(context.folder)
+    window = windows.parse(str(prepared.parameters.get("window", "")), now=context.started)
+    report = Report(
+        incident_id=context.incident_id,
+        severity=min([level for level in (context.severity, *(a.severity for a in context.alerts)) if level] or ["P3"]),
+        alerts=context.alerts,
+        run_id=context.run_id,
+        runbook=context.runbook,
+        runbook_version=prepared.runbook.version,
+        package_version=version("pitchey-ops"),
+        parameters=dict(prepared.parameters),
+        window_start=window.start,
+        window_end=window.end,
+        verdict=Verdict(
+            state="inconclusive",
+            cause=None,
+            confidence=0.0,
+            severity="P3",
+            why_severity="nothing could be analysed",
+            onset=None,
+            onset_uncertainty_s=None,
+            impact=Impact(),
+            summary=f"Cannot tell: the run ended early ({outcome.ending.replace('_', ' ')}).",
+            next_step="investigate.health",
+            settles=("run it again",),
+        ),
+        hypotheses=(),
+        suspects=(),
+        findings=(),
+        not_checked=tuple(NotChecked(rule=rule, because="the run ended early") for rule in prepared.runbook.rules),
+        sources=(),
+        steps={step.id: "not_reached" for step in steps_of(context.runbook)},
+        evidence_entries=len(exchanges),
+        evidence_digest=evidence_digest(digests(exchanges, read_salts(context.folder))),
+    )
+    (context.folder / "report.json").write_bytes(canonical(to_json(report)))
+
+
+def _write_evidence(context: RunContext) -> None:
+    from ..evidence.har import har
+    from ..evidence.recorder import read_events, read_exchanges, read_salts
+
+    data = har(
+        read_exchanges(context.folder),
+        creator_version=version("pitchey-ops"),
+        salts=read_salts(context.folder),
+        events=read_events(context.folder),
+    )
+    (context.folder / "evidence.har.gz").write_bytes(data)
+
+
+def _tidy_notebook(prepared: Prepared) -> None:
+    """Redact the executed notebook, and mark as not run what never ran (engine facts: papermill's marks lie)."""
+    path = prepared.context.folder / NOTEBOOK
+    if not path.exists():
+        path.write_bytes(prepared.runbook.notebook.read_bytes())
+        return
+    document = json.loads(path.read_bytes())
+    for cell in document.get("cells", ()):
+        marks = cell.get("metadata", {}).get("papermill")
+        if marks and cell.get("cell_type") == "code" and cell.get("execution_count") is None:
+            marks["status"] = "pending"
+    document.get("metadata", {}).get("papermill", {}).pop("input_path", None)
+    document.get("metadata", {}).get("papermill", {}).pop("output_path", None)
+    body = _redactor(prepared).body(json.dumps(document, ensure_ascii=False).encode(), "application/json")
+    path.write_bytes(body)
+
+
+def _redacted(prepared: Prepared, outcome: Outcome) -> Outcome:
+    if not outcome.detail:
+        return outcome
+    return Outcome(
+        ending=outcome.ending,
+        detail=_redactor(prepared).text(outcome.detail)[:2000],
+        cells_done=outcome.cells_done,
+        cells=outcome.cells,
+    )
+
+
+def _redactor(prepared: Prepared) -> Any:
+    from ..evidence.redact import Redactor
+
+    return Redactor(prepared.settings.secrets())
+
+
+def _remove_working_files(folder: Path) -> None:
+    import shutil
+
+    for name in WORKING:
+        path = folder / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    for path in folder.iterdir():
+        if path.name not in (NOTEBOOK, "report.html", "report.json", "evidence.har.gz", "bodies"):
+            path.unlink() if path.is_file() or path.is_symlink() else shutil.rmtree(path)
+
+
+def _tell_timeline(archive: Archive, prepared: Prepared, report: Mapping[str, Any], at: datetime) -> None:
+    context, verdict = prepared.context, report["verdict"]
+    for alert in context.alerts:
+        entry = {"event": "alert", "id": alert.id, "kind": alert.kind, "title": alert.title[:300]}
+        archive.append(context.incident_id, "timeline", {**entry, "alert_at": alert.at.isoformat()}, at)
+    archive.append(
+        context.incident_id,
+        "timeline",
+        {
+            "event": "run",
+            "run": context.run_id,
+            "runbook": context.runbook,
+            "state": verdict["state"],
+            "cause": verdict["cause"],
+            "onset": verdict["onset"],
+            "severity": report["incident"]["severity"],
+        },
+        at,
+    )
+
+
+def _severity_of(archive: Archive, incident: str | None) -> SeverityLevel | None:
+    """Return the severity with which an incident was declared, if it was."""
+    if incident is None:
+        return None
+    path = archive.root / incident / "timeline.jsonl"
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        with suppress(ValueError, KeyError, TypeError):
+            entry = json.loads(line)["entry"]
+            if entry["event"] == "declared" and entry["severity"] in ("P1", "P2", "P3", "P4"):
+                return entry["severity"]  # type: ignore[no-any-return]
+    return None
+
+
+def _case_folder(folder: Path) -> None:
+    names = ("logs.jsonl", "metrics.jsonl", "response_time.jsonl")
+    if not folder.is_dir():
+        raise UsageError(f"case {str(folder)[:200]!r}: no such folder. Nothing was run.")
+    if not any((folder / f"{name}{end}").exists() for name in names for end in ("", ".gz")):
+        raise UsageError(
+            f"case {str(folder)[:200]!r} holds none of {', '.join(names)} (plain or .gz). Nothing was run."
+        )
+
+
+def _remaining_s(context: RunContext) -> float:
+    return context.budget_s - (datetime.now(UTC) - context.started) / timedelta(seconds=1)
+
+
+def _who(prepared: Prepared) -> str:
+    if prepared.context.alerts:
+        return f"alert {prepared.context.alerts[0].id}"
+    return f"{prepared.started_by} {_person()}"
+
+
+def _person() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
