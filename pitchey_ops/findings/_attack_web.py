@@ -1,0 +1,286 @@
+"""What each address asked for: payloads, probing for what might be there, scraping, and ways around limits."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from . import _clients, _payloads
+
+FOREIGN_PLACES: Final = (
+    r"(?i)/\.(?:env|git|svn|hg|bzr|aws|ssh|docker|kube|vscode|idea|ds_store|htaccess|htpasswd|bash_history|npmrc|config|passwd|mysql_history)"
+    r"|/wp-(?:login|admin|content|includes|config|json|cron|signup)|/xmlrpc\.php|/wlwmanifest"
+    r"|/(?:phpmyadmin|pma|myadmin|mysqladmin|dbadmin|adminer|sqlmanager|phppgadmin|websql|mysql-admin|phpma|php-my-admin)\b"
+    r"|/(?:_vti_\w+|iisadmin|msadc|iissamples|hnap1|boaform|goform|gponform|setup\.cgi|evox/about|nmaplowercheck\w*|nice\s?ports|trinity\.txt|tmui|dana-na|webfig|winbox|cfide|_all_dbs|_ignition|vendor/phpunit|eval-stdin|onvif|stalker_portal|wls-wsat|jmx-console|web-console|invoker|axis2|host-manager|jolokia|heapdump|server-status|phpinfo|c99|r57|wso|b374k)\b"
+    r"|/actuator(?:/|$)|/manager/(?:html|text|status)"
+)
+"""Other people's software and its secrets; nothing of this platform lies there, whatever the answer was."""
+
+PROBED: Final = (
+    FOREIGN_PLACES + r"|/wordpress\b|/wp-trackback|/(?:cgi-bin|cgi|fcgi-bin|scripts/\w+\.exe)\b|/jenkins\b"
+    r"|/(?:administrator|fckeditor|ckfinder|kcfinder|tinymce/plugins|joomla|drupal|magento|typo3|moodle|mambo|prestashop|bitrix|umbraco|sitecore)\b"
+    r"|/(?:server-info|nginx_status|info\.php|test\.php|php\.php|shell|cmd|webshell|backdoor|alfa)\b(?:\.php|\.asp|\.jsp)?"
+    r"|/(?:sdk$|remote/login|vpn/|owa/|ecp/|autodiscover|exchange|citrix|global-protect|sslvpn|coldfusion|solr/|_cat/|_search|_utils|kibana|druid|nacos|zabbix|nagios|cacti|splunk|telescope|struts|portal/redlion|luci|isapi|currentsetting\.htm|hudson|geoserver|confluence|console/login)"
+    r"|\.(?:bak|old|orig|save|swp|swo|sql|sqlite|mdb|tar|tgz|tar\.gz|zip|rar|7z|dump|inc|conf|cfg|ini|log|pem|key|p12|pfx|asp|aspx|ashx|asmx|axd|jsp|jspx|jspa|do|action|cfm|cgi|pl|nsf|exe|dll|php\d?|phtml|php~|shtml|jhtml|btr|bat)(?:~|\.\w{1,4})?$"
+    r"|/(?:backup|backups|bak|old|dump|database|db|sql|mysql|config|conf|install|setup|phpunit|console|debug|trace|secret|private|passwd|shadow|etc)/?$|~$"
+)
+"""The same and weaker places, which count only where the platform refused."""
+
+TOOL_PATHS: Final = (
+    r"(?i)/nmaplowercheck\d|/nice(?:%20|\s)ports|/tri(?:%6e|n)ity\.txt|acunetix[-_]?wvs|wvstest|/evox/about|netsparker|/w3af|nikto[-\w]*\.(?:html?|php|cgi)"
+    r"|openvas|nessus|/nuclei|sqlmap|/arachni|/skipfish|/dirbuster|/burp(?:suite|collaborator)|/jaeles|appscan_fingerprint|/cgi\.cgi/|/gsrm/|/qualys"
+)
+"""Paths that scanners make up to see what a server says to nonsense, or sign with their names."""
+
+ASSET: Final = (
+    r"(?i)\.(?:js|mjs|css|map|png|jpe?g|gif|svg|webp|avif|ico|woff2?|ttf|eot|otf|mp4|webm|mp3|m4a|pdf|json|xml|txt|webmanifest)$"
+    r"|/(?:assets|static|images?|img|css|js|fonts?|media|_next)/"
+)
+
+ORDINARY_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+SLOT: Final = "10m"
+"""Length of the slots in which pages are counted for scraping and networks for one user."""
+
+_HEADERS: Final = r"(?i)\b(?:x-forwarded-for|x-real-ip|x-originating-ip|x-client-ip|x-remote-(?:ip|addr)|true-client-ip|cf-connecting-ip|forwarded)\b[\"']?\s?[:=]\s?[\"']?(?:for=)?[\"']?([0-9a-fA-F.:]{3,45})"
+
+_RESERVED: Final = r"^(?:0|10|127|169\.254|192\.168|172\.(?:1[6-9]|2\d|3[01])|2(?:2[4-9]|[34]\d|5[0-5]))\."
+
+
+def requests(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows that are requests, with ``path`` (no host, no query, 512 characters), ``page`` and ``slot``."""
+    text = pl.col("url").str.slice(0, 1024).str.replace(r"(?i)^https?://[^/?#]*", "")
+    return (
+        rows.filter(pl.col("url").is_not_null())
+        .with_columns(
+            text.str.replace(r"[?#](?s:.*)$", "").str.slice(0, 512).alias("path"),
+            text.alias("page"),
+            pl.col("at").dt.truncate(SLOT).alias("slot"),
+        )
+        .with_columns(pl.col("path").str.contains(ASSET).alias("asset"))
+    )
+
+
+def payload_hits(rows: pl.DataFrame) -> pl.DataFrame:
+    """
+    Payloads by row: ``address, at, text, where, kinds, hints, status``, oldest first.
+
+    Reads urls, user agents and messages. A message that only repeats method, url and status is read
+    once. Messages of data stores are left out: statements are their daily bread.
+    """
+    store = pl.col("service").fill_null("").str.to_lowercase().str.contains(r"database|postgres|\bdb\b|sql|neon|redis")
+    repeats = pl.col("url").is_not_null() & pl.col("message").str.slice(0, 4096).str.contains(
+        pl.col("url").str.slice(0, 1024), literal=True
+    ).fill_null(False)
+    keep = ["address", "at", "status"]
+    texts = pl.concat(
+        [
+            rows.select(*keep, pl.col("url").alias("text"), pl.lit("url").alias("where")),
+            rows.select(*keep, pl.col("user_agent").alias("text"), pl.lit("agent").alias("where")),
+            rows.filter(~store & ~repeats).select(
+                *keep, pl.col("message").alias("text"), pl.lit("message").alias("where")
+            ),
+        ]
+    ).filter(pl.col("text").is_not_null() & (pl.col("text") != ""))
+    found = _payloads.payloads(texts)
+    return texts.join(found, on=["text", "where"], how="inner").sort("at", "address", "text", maintain_order=True)
+
+
+def by_address(asked: pl.DataFrame, hits: pl.DataFrame) -> pl.DataFrame:
+    """
+    One row an address: counts of `requests` and of payloads.
+
+    ``requests``, ``ok_requests``, ``errors``, ``limited`` (429), ``missing`` (distinct paths answered
+    404/410/405/403/400), ``rare_missing`` (of them, those that hardly anybody else asked for, so that a broken
+    deployment accuses nobody), ``probed`` (distinct `PROBED` paths), ``odd_methods``,
+    ``strong`` (texts with strong payloads), ``weak``, ``kinds``, ``busiest`` (most distinct pages in a slot),
+    ``busy_slots`` (slots over 40), ``gap_spread``, ``steps`` (share of numeric ids that follow their predecessor),
+    ``burst_s`` (shortest time for half of its requests is not kept: median gap, seconds), ``routes``.
+    """
+    status = pl.col("status")
+    missed = status.is_in([400, 403, 404, 405, 410, 414, 501])
+    population = max(asked["address"].n_unique(), 1)
+    rare = (
+        asked.filter(missed)
+        .group_by("path")
+        .agg(pl.col("address").n_unique().alias("_by"))
+        .filter(pl.col("_by") <= max(3, population // 50))
+        .select("path", pl.lit(True).alias("_rare"))
+    )
+    # the site's own places: many addresses get them with success
+    seen = asked.join(rare, on="path", how="left")
+    probed = pl.col("path").str.contains(PROBED) & (
+        missed | status.is_null() | ((status != 304) & pl.col("path").str.contains(FOREIGN_PLACES))
+    )
+    gaps = pl.col("at").diff().dt.total_milliseconds().drop_nulls() / 1000.0
+    content = ~pl.col("asset") & (status.is_null() | (status < 400))
+    number = pl.col("path").str.extract(r"/(\d{1,12})/?$", 1).cast(pl.Int64, strict=False)
+    out = seen.sort("address", "at", maintain_order=True).with_columns(number.alias("_number")).group_by("address").agg(
+        pl.len().alias("requests"),
+        (status < 400).sum().alias("ok_requests"),
+        (status >= 400).sum().alias("errors"),
+        (status == 429).sum().alias("limited"),
+        pl.col("path").filter(missed).n_unique().alias("missing"),
+        pl.col("path").filter(missed & pl.col("_rare").fill_null(False)).n_unique().alias("rare_missing"),
+        pl.col("path").filter(probed).n_unique().alias("probed"),
+        pl.col("path").filter(pl.col("path").str.contains(TOOL_PATHS)).n_unique().alias("tool_paths"),
+        pl.col("path").n_unique().alias("distinct_paths"),
+        pl.col("method").str.to_uppercase().filter(pl.col("method").is_not_null() & ~pl.col("method").str.to_uppercase().is_in(ORDINARY_METHODS)).n_unique().alias("odd_methods"),
+        gaps.median().alias("web_gap_s"),
+        (gaps.std() / gaps.mean()).alias("web_gap_spread"),
+        ((pl.col("_number").drop_nulls().diff().drop_nulls() == 1).sum() / pl.col("_number").drop_nulls().len().clip(lower_bound=20)).alias("steps"),
+        pl.col("path").filter(missed | (status >= 400)).unique(maintain_order=True).head(10).alias("routes"),
+        pl.col("path").unique(maintain_order=True).head(10).alias("all_routes"),
+    )  # fmt: skip
+    slots = (
+        asked.filter(content)
+        .group_by("address", "slot")
+        .agg(pl.col("page").n_unique().alias("_pages"))
+        .group_by("address")
+        .agg(pl.col("_pages").max().alias("busiest"), (pl.col("_pages") > 40).sum().alias("busy_slots"))
+    )
+    kinds = hits.group_by("address").agg(
+        pl.col("text").filter(pl.col("kinds").list.len() > 0).n_unique().alias("strong"),
+        pl.col("text").filter(pl.col("kinds").list.len() == 0).n_unique().alias("weak"),
+        pl.col("kinds").list.explode(empty_as_null=True).drop_nulls().unique().sort().alias("payload_kinds"),
+        pl.col("hints").list.explode(empty_as_null=True).drop_nulls().unique().sort().alias("hint_kinds"),
+        pl.col("at").filter(pl.col("kinds").list.len() > 0).min().alias("first_payload"),
+        pl.col("text")
+        .filter(pl.col("kinds").list.len() > 0)
+        .str.slice(0, 300)
+        .unique(maintain_order=True)
+        .head(5)
+        .alias("payload_samples"),
+    )
+    return out.join(slots, on="address", how="left").join(kinds, on="address", how="full", coalesce=True)
+
+
+NETWORKS_OF_ONE_USER: Final = 8
+"""One person is on two or three networks in ten minutes (home, phone, office), never on eight."""
+
+ADDRESSES_OF_ONE_CLIENT: Final = 10
+
+
+def shared_clients(asked: pl.DataFrame, tries: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """
+    Addresses that behave as one client: ``address, bypass`` (why), ``bypass_addresses`` (how many).
+
+    Four signs: one user on many networks at once; one rare user agent whose addresses share a limit's
+    refusals on one route; one user agent that fails to log in from many addresses; forwarding headers
+    that change with every request. How it looks if the source lied: a client that also changes its
+    user agent each time is not seen here, only through its failures.
+    """
+    parts: list[pl.DataFrame] = []
+
+    def add(frame: pl.DataFrame, why: str) -> None:
+        parts.append(
+            frame.select("address", pl.lit(why).alias("bypass"), pl.col("_n").cast(pl.Int64).alias("bypass_addresses"))
+        )
+
+    users = asked.filter(pl.col("user_id").is_not_null() & pl.col("network").is_not_null())
+    spread = (
+        users.group_by("user_id", "slot")
+        .agg(pl.col("network").n_unique().alias("_nets"))
+        .filter(pl.col("_nets") >= NETWORKS_OF_ONE_USER)
+        .group_by("user_id").agg(pl.col("_nets").max().alias("_n"))
+    )  # fmt: skip
+    add(users.join(spread, on="user_id").unique("address", maintain_order=True), "one user on many networks at once")
+
+    agents = asked.filter(pl.col("user_agent").is_not_null() & ~pl.col("agent_kind").is_in(["crawler"]))
+    everybody = max(asked["address"].n_unique(), 1)
+    top = (
+        agents.group_by("user_agent", "path")
+        .agg(pl.len().alias("_top"))
+        .group_by("user_agent")
+        .agg(pl.col("_top").max())
+    )
+    groups = (
+        agents.group_by("user_agent")
+        .agg(
+            pl.col("address").n_unique().alias("_n"),
+            pl.len().alias("_all"),
+            (pl.col("status") == 429).sum().alias("_limited"),
+            pl.col("address").filter(pl.col("address").str.contains(_RESERVED)).n_unique().alias("_reserved"),
+            pl.col("network").n_unique().alias("_nets"),
+        )
+        .join(top, on="user_agent")
+        .filter((pl.col("_n") >= ADDRESSES_OF_ONE_CLIENT) & (pl.col("_top") >= 0.5 * pl.col("_all")))
+    )
+    limited = groups.filter(
+        (pl.col("_limited") >= 5)
+        & (pl.col("_limited") >= 0.02 * pl.col("_all"))
+        & ((pl.col("_n") <= max(0.1 * everybody, ADDRESSES_OF_ONE_CLIENT)) | (pl.col("_top") >= 0.9 * pl.col("_all")))
+    )
+    add(
+        agents.join(limited, on="user_agent").unique("address", maintain_order=True),
+        "one user agent, one route, a limit met and walked around",
+    )
+    reserved_all = asked.filter(pl.col("address").str.contains(_RESERVED))["address"].n_unique()
+    if reserved_all < 0.5 * everybody:
+        invented = groups.filter(
+            (pl.col("_reserved") >= ADDRESSES_OF_ONE_CLIENT) & (pl.col("_reserved") >= 0.3 * pl.col("_n"))
+        )
+        add(
+            agents.join(invented, on="user_agent").unique("address", maintain_order=True),
+            "addresses that cannot occur on the internet: a forwarding header is believed",
+        )
+
+    logins = tries.filter((pl.col("user_agent").is_not_null()) & (pl.col("channel") != "ended"))
+    failing = (
+        logins.group_by("user_agent")
+        .agg(
+            pl.col("address").filter(pl.col("outcome") != "ok").n_unique().alias("_n"),
+            (pl.col("outcome") != "ok").sum().alias("_bad"),
+            (pl.col("outcome") == "ok").sum().alias("_ok"),
+        )
+        .filter(
+            (pl.col("_n") >= ADDRESSES_OF_ONE_CLIENT)
+            & (pl.col("_bad") >= 20)
+            & (pl.col("_ok") <= 0.05 * pl.col("_bad"))
+        )
+    )
+    add(
+        logins.filter(pl.col("outcome") != "ok").join(failing, on="user_agent").unique("address", maintain_order=True),
+        "one user agent fails to log in from many addresses",
+    )
+
+    header = (
+        rows.filter(
+            pl.col("message")
+            .str.slice(0, 2048)
+            .str.contains_any(["x-", "forwarded", "client-ip", "connecting-ip"], ascii_case_insensitive=True)
+            .fill_null(False)
+        )
+        .with_columns(pl.col("message").str.slice(0, 2048).str.extract(_HEADERS, 1).alias("_claimed"))
+        .filter(pl.col("_claimed").is_not_null() & (pl.col("_claimed") != pl.col("ip")))
+        .group_by("address")
+        .agg(pl.col("_claimed").n_unique().alias("_n"), pl.col("user_agent").n_unique().alias("_agents"))
+        .filter((pl.col("_n") >= ADDRESSES_OF_ONE_CLIENT) & (pl.col("_agents") <= 1))
+    )
+    add(header, "forwarding headers name another address with every request")
+    return (
+        pl.concat(parts)
+        .sort("bypass_addresses", "bypass", descending=[True, False])
+        .unique("address", keep="first", maintain_order=True)
+        .sort("address")
+    )
+
+
+def agents_of(rows: pl.DataFrame) -> pl.DataFrame:
+    """``address, agents`` (up to 5), ``agent_count``, ``agent_kinds``: who an address says it is."""
+    distinct = rows.select("address", "user_agent").unique(maintain_order=True)
+    kinds = (
+        distinct.select("user_agent")
+        .unique()
+        .with_columns(_clients.agent_kind(pl.col("user_agent")).alias("agent_kind"))
+    )
+    return (
+        distinct.join(kinds, on="user_agent", how="left", nulls_equal=True)
+        .group_by("address", maintain_order=True)
+        .agg(
+            pl.col("user_agent").drop_nulls().sort().head(5).str.slice(0, 300).alias("agents"),
+            pl.col("user_agent").drop_nulls().n_unique().alias("agent_count"),
+            pl.col("agent_kind").unique().sort().alias("agent_kinds"),
+        )
+    )
