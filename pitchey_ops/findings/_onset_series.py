@@ -1,0 +1,324 @@
+"""
+The series in which an incident first shows: counts, shares and levels by service and route, in even bins.
+
+A bin without events is a zero for counts and absent for shares and levels. Bins end with the last moment
+that any row of the table was seen, so that a source that is late, or was cut, ends the series early and
+does not look like calm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from pitchey_ops.findings._changepoint import RATIO, Kind
+from pitchey_ops.frames import Frames
+
+Floats = npt.NDArray[np.float64]
+
+ERROR_LEVELS = ("error", "fatal", "critical")
+
+MOST_PER_TABLE = 20
+"""Services or routes that are looked at in one table: those with most rows. Keeps false alarms and time in bounds."""
+
+LEAST_ROWS = 8
+
+LONGEST_S = 3 * 3600.0
+"""What is judged at once. What lies a day earlier is the expectation, where it is there."""
+
+DAY_MS = 86_400_000.0
+
+SLOW_NAMES = (
+    "response_time",
+    "span.duration",
+    "request_duration",
+    "db.query_time.avg",
+    "db.active_connections",
+    "db.error_rate",
+    "error_rate",
+    "web.lcp",
+    "web.inp",
+    "web.ttfb",
+    "web.cls",
+)
+"""Metrics of which more is worse; names that begin so count too (``response_time_p90``)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One symptom's series, ready for `change_point`."""
+
+    symptom: str
+    kind: Kind
+    at_ms: Floats
+    values: Floats
+    of: Floats | None = None
+    expected: Floats | None = None
+    bin_ms: float = 0.0
+    service: str | None = None
+    unit: str = ""
+    ratio: float = RATIO
+    difference: float | None = None
+    events_ms: Floats | None = None
+    observations: tuple[str, ...] = ()
+
+
+def series_of(frames: Frames) -> Iterator[Series]:
+    """Yield every series that the frames hold, always in the same order."""
+    yield from _errors(frames.logs)
+    yield from _failing(frames.logs)
+    yield from _edge(frames.edge)
+    yield from _workers(frames.workers)
+    yield from _metrics(frames.metrics)
+    yield from _spans(frames.spans)
+
+
+def _ms(frame: pl.DataFrame, column: str = "at") -> Floats:
+    return frame[column].dt.epoch("ms").to_numpy().astype(np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bins:
+    start_ms: float
+    width_ms: float
+    count: int
+
+    @classmethod
+    def over(cls, at: Floats) -> _Bins | None:
+        """Return bins of 5 s to 1 min that end with the newest of *at*, at most four days of them."""
+        if at.size < LEAST_ROWS:
+            return None
+        low, high = float(at.min()), float(at.max()) + 1.0
+        span = high - low
+        width = next((w for w in (5e3, 10e3, 15e3, 30e3) if span < w * 48), 60e3)
+        count = min(int(span // width), 4 * 1440)
+        return cls(high - count * width, width, count) if count >= 8 else None
+
+    @property
+    def at_ms(self) -> Floats:
+        return self.start_ms + self.width_ms * np.arange(self.count)
+
+    def counts(self, at: Floats, weights: Floats | None = None) -> Floats:
+        slot = np.floor((at - self.start_ms) / self.width_ms).astype(np.int64)
+        inside = (slot >= 0) & (slot < self.count)
+        w = None if weights is None else weights[inside]
+        return np.bincount(slot[inside], weights=w, minlength=self.count).astype(np.float64)
+
+    def tail(self) -> slice:
+        """Return the bins that are judged; what is older is history."""
+        return slice(max(self.count - int(LONGEST_S * 1000 / self.width_ms), 0), self.count)
+
+    def yesterday(self, values: Floats) -> Floats | None:
+        """Return what was usual a day before the judged bins, smoothed over a quarter of an hour."""
+        shift = round(DAY_MS / self.width_ms)
+        if self.count <= shift + LEAST_ROWS or self.tail().start == 0:
+            return None
+        smooth = _smooth(values)
+        usual = np.full(self.count, np.nan)
+        usual[shift:] = smooth[:-shift]
+        return usual[self.tail()]
+
+
+def _smooth(values: Floats) -> Floats:
+    width = min(15, values.size)
+    kernel = np.ones(width)
+    total = np.convolve(np.nan_to_num(values), kernel, "same")
+    return np.asarray(total / np.convolve(np.ones(values.size), kernel, "same"), dtype=np.float64)
+
+
+def _observed(frame: pl.DataFrame) -> tuple[str, ...]:
+    return tuple(frame["observation"].drop_nulls().unique().sort().to_list()[:12])
+
+
+def _top(frame: pl.DataFrame, key: str) -> list[str]:
+    """Return the values of *key* with most rows, ties by name."""
+    counted = frame.group_by(key).len().drop_nulls().filter(pl.col("len") >= LEAST_ROWS)
+    return counted.sort(["len", key], descending=[True, False])[key].head(MOST_PER_TABLE).to_list()
+
+
+def _errors(logs: pl.DataFrame) -> Iterator[Series]:
+    """Error lines by service; other lines of the service tell how busy it was."""
+    bins = _Bins.over(_ms(logs))
+    if bins is None:
+        return
+    wrong = logs.filter(pl.col("level").is_in(ERROR_LEVELS))
+    for service in _top(wrong, "service"):
+        mine = wrong.filter(pl.col("service") == service)
+        rest = logs.filter(pl.col("service") == service, ~pl.col("level").is_in(ERROR_LEVELS))
+        events = _ms(mine)
+        count, busy = bins.counts(events), bins.counts(_ms(rest))
+        usual = bins.yesterday(count)
+        if usual is None and busy.mean() >= 5:
+            usual = _smooth(busy)[bins.tail()]
+        tail = bins.tail()
+        yield Series(
+            symptom=f"errors:{service}",
+            kind="count",
+            at_ms=bins.at_ms[tail],
+            values=count[tail],
+            expected=usual,
+            bin_ms=bins.width_ms,
+            service=service,
+            unit=f"error lines in {bins.width_ms / 1000:g} s",
+            events_ms=events,
+            observations=_observed(mine),
+        )
+
+
+def _failing(logs: pl.DataFrame) -> Iterator[Series]:
+    """Shares of requests that failed (5xx) or were denied (401, 403), by service and by route."""
+    asked = logs.filter(pl.col("status").is_between(100, 599)).with_columns(
+        route=pl.col("url").str.slice(0, 200).str.replace(r"[?#].*$", "").str.replace_all(r"[^/]*\d[^/]*", "*")
+    )
+    bins = _Bins.over(_ms(asked))
+    if bins is None:
+        return
+    for key in ("service", "route"):
+        for value in _top(asked, key):
+            mine = asked.filter(pl.col(key) == value)
+            of = bins.counts(_ms(mine))
+            for what, wrong in (("failing", pl.col("status") >= 500), ("denied", pl.col("status").is_in([401, 403]))):
+                hits = bins.counts(_ms(mine.filter(wrong)))
+                if hits.any():
+                    yield from _share(f"{what}:{value}", bins, hits, of, mine, value if key == "service" else None)
+
+
+def _share(
+    symptom: str, bins: _Bins, hits: Floats, of: Floats, rows: pl.DataFrame, service: str | None
+) -> Iterator[Series]:
+    tail = bins.tail()
+    yield Series(
+        symptom=symptom,
+        kind="share",
+        at_ms=bins.at_ms[tail],
+        values=hits[tail],
+        of=of[tail],
+        bin_ms=bins.width_ms,
+        service=service,
+        unit="share of requests",
+        observations=_observed(rows),
+    )
+
+
+def _edge(edge: pl.DataFrame) -> Iterator[Series]:
+    """What users got at the edge: shares of 5xx, all together and by route; and how many came."""
+    bins = _Bins.over(np.unique(_ms(edge)))
+    if bins is None:
+        return
+    bins = _Bins(bins.start_ms - 1.0, 60e3, bins.count)
+    good = edge.filter(pl.col("requests").is_finite(), pl.col("requests") >= 0, pl.col("status") > 0)
+    for route in (None, *_top(good, "route")):
+        mine = good if route is None else good.filter(pl.col("route") == route)
+        requests = mine["requests"].to_numpy().astype(np.float64)
+        of = bins.counts(_ms(mine), requests)
+        bad = mine.filter(pl.col("status") >= 500)
+        hits = bins.counts(_ms(bad), bad["requests"].to_numpy().astype(np.float64))
+        if hits.any():
+            yield from _share(f"edge_5xx:{route or 'all'}", bins, hits, of, mine, None)
+        if route is None:
+            tail = bins.tail()
+            yield Series(
+                symptom="traffic:edge",
+                kind="count",
+                at_ms=bins.at_ms[tail],
+                values=of[tail],
+                expected=bins.yesterday(of),
+                bin_ms=bins.width_ms,
+                unit="requests a minute",
+                ratio=3.0,
+                observations=_observed(mine),
+            )
+
+
+def _workers(workers: pl.DataFrame) -> Iterator[Series]:
+    """Shares of Worker invocations that ended in an error, and their cpu time, by script."""
+    bins = _Bins.over(np.unique(_ms(workers)))
+    if bins is None:
+        return
+    bins = _Bins(bins.start_ms - 1.0, 60e3, bins.count)
+    for script in _top(workers, "script"):
+        mine = workers.filter(pl.col("script") == script, pl.col("requests") >= 0)
+        at = _ms(mine)
+        failed = pl.when(pl.col("status") == "success").then(pl.col("errors")).otherwise(pl.col("requests"))
+        failed = pl.when(pl.col("status") == "clientDisconnected").then(0.0).otherwise(failed)
+        hits = bins.counts(at, mine.select(failed.fill_null(0.0).clip(0.0)).to_series().to_numpy())
+        of = bins.counts(at, mine["requests"].to_numpy().astype(np.float64))
+        if hits.any():
+            yield from _share(f"worker_errors:{script}", bins, np.minimum(hits, of), of, mine, None)
+        yield from _level(f"worker_cpu:{script}", mine, "cpu_p99_ms", "ms", None)
+
+
+def _metrics(metrics: pl.DataFrame) -> Iterator[Series]:
+    """APM points of which more is worse, by name, service and route."""
+    wanted = metrics.filter(pl.any_horizontal(pl.col("name").str.starts_with(name) for name in SLOW_NAMES))
+    if wanted.height < LEAST_ROWS:
+        return
+    keyed = wanted.with_columns(
+        key=pl.concat_str(
+            "name", pl.coalesce("service", pl.lit("")), pl.coalesce("route", pl.lit("")), separator="\x1f"
+        )
+    )
+    for key in sorted(_top(keyed, "key")):
+        name, service, route = key.split("\x1f")
+        mine = keyed.filter(pl.col("key") == key)
+        place = ":".join(part for part in (name, service, route) if part)
+        unit = mine["unit"].drop_nulls().head(1).to_list()
+        yield from _level(f"metric:{place}", mine, "value", unit[0] if unit else "", service or None)
+
+
+def _spans(spans: pl.DataFrame) -> Iterator[Series]:
+    """Time of requests by the service that served them."""
+    for service in _top(spans, "service"):
+        mine = spans.filter(pl.col("service") == service)
+        yield from _level(f"slow:{service}", mine, "duration_ms", "ms", service)
+
+
+def _level(symptom: str, rows: pl.DataFrame, column: str, unit: str, service: str | None) -> Iterator[Series]:
+    """One value a bin where there are many rows (median and 90th percentile), else the rows as they are."""
+    good = rows.filter(pl.col(column).is_finite()).sort("at", maintain_order=True)
+    if good.height < LEAST_ROWS:
+        return
+    at, values = _ms(good), good[column].to_numpy().astype(np.float64)
+    pause = float(np.median(np.diff(np.unique(at)))) if np.unique(at).size > 1 else 0.0
+    ids = _observed(rows)
+    if pause >= 20e3:
+        moments, first = np.unique(at, return_inverse=True)
+        means = np.bincount(first, weights=values) / np.bincount(first)
+        keep = moments >= moments[-1] - LONGEST_S * 1000
+        yield Series(
+            symptom=symptom,
+            kind="level",
+            at_ms=moments[keep],
+            values=means[keep],
+            service=service,
+            unit=unit,
+            observations=ids,
+        )
+        return
+    bins = _Bins.over(at)
+    if bins is None:
+        return
+    slot = np.floor((at - bins.start_ms) / bins.width_ms).astype(np.int64)
+    order = np.argsort(slot, kind="stable")
+    edges = np.searchsorted(slot[order], np.arange(bins.count + 1))
+    for share, word in ((0.5, "median"), (0.9, "p90")):
+        level = np.full(bins.count, np.nan)
+        for i in range(bins.tail().start, bins.count):
+            inside = values[order[edges[i] : edges[i + 1]]]
+            if inside.size >= (1 if share == 0.5 else 10):
+                level[i] = np.quantile(inside, share)
+        tail = bins.tail()
+        yield Series(
+            symptom=f"{symptom} {word}",
+            kind="level",
+            at_ms=bins.at_ms[tail],
+            values=level[tail],
+            bin_ms=bins.width_ms,
+            service=service,
+            unit=unit,
+            observations=ids,
+        )
