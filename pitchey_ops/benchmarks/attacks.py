@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import polars as pl
 
 from .. import frames
 from ..findings.attacks import attackers
+
+
+def _opened(path: Path) -> IO[str]:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8", errors="replace")
+    return path.open(encoding="utf-8", errors="replace")
 
 
 def read_entries(path: Path) -> pl.DataFrame:
@@ -20,13 +27,8 @@ def read_entries(path: Path) -> pl.DataFrame:
 
     Both places where an event may stand are read: ``tags`` and ``metadata`` (the first wins).
     """
-    opened = (
-        gzip.open(path, "rt", encoding="utf-8", errors="replace")
-        if path.suffix == ".gz"
-        else path.open(encoding="utf-8", errors="replace")
-    )
     rows: list[dict[str, Any]] = []
-    with opened as lines:
+    with _opened(path) as lines:
         for line in lines:
             try:
                 entry = json.loads(line)
@@ -43,11 +45,20 @@ def read_entries(path: Path) -> pl.DataFrame:
                 if isinstance(entry.get(place), dict):
                     more |= entry[place]
             row = {
-                "at": int(entry["timestamp"]), "service": entry.get("service"), "level": entry.get("level"), "message": entry.get("message"),
-                "id": entry.get("id"), "component": entry.get("component"), "user_id": entry.get("userId"), "ip": entry.get("ipAddress"),
-                "user_agent": entry.get("userAgent"), "url": entry.get("url"), "method": entry.get("method"), "event": more.get("event"),
+                "at": int(entry["timestamp"]),
+                "service": entry.get("service"),
+                "level": entry.get("level"),
+                "message": entry.get("message"),
+                "id": entry.get("id"),
+                "component": entry.get("component"),
+                "user_id": entry.get("userId"),
+                "ip": entry.get("ipAddress"),
+                "user_agent": entry.get("userAgent"),
+                "url": entry.get("url"),
+                "method": entry.get("method"),
+                "event": more.get("event"),
                 "account": more.get("user"),
-            }  # fmt: skip
+            }
             row = {key: None if value is None else value if key == "at" else str(value) for key, value in row.items()}
             status = entry.get("statusCode")
             row["status"] = status if isinstance(status, int) and 0 <= status <= 999 else None
@@ -90,10 +101,17 @@ def score_log(name: str, logs: pl.DataFrame, labels: dict[str, Any]) -> AttackSc
     guilty, benign, quiet = (set(labels.get(key, ())) for key in ("attackers", "benign", "low_volume_probes"))
     wrong = accused & benign if (guilty or quiet) else accused
     return AttackScore(
-        log=name, entries=logs.height, attackers=len(guilty), found=len(accused & guilty), missed=tuple(sorted(guilty - accused)),
-        wrongly_accused=tuple(sorted(wrong)), quiet=len(quiet), quiet_suspicious=len(quiet & suspicious),
-        quiet_accused=tuple(sorted(quiet & accused)), suspicious=len(suspicious),
-    )  # fmt: skip
+        log=name,
+        entries=logs.height,
+        attackers=len(guilty),
+        found=len(accused & guilty),
+        missed=tuple(sorted(guilty - accused)),
+        wrongly_accused=tuple(sorted(wrong)),
+        quiet=len(quiet),
+        quiet_suspicious=len(quiet & suspicious),
+        quiet_accused=tuple(sorted(quiet & accused)),
+        suspicious=len(suspicious),
+    )
 
 
 def score(datasets: Path) -> list[AttackScore]:
@@ -112,3 +130,16 @@ def score(datasets: Path) -> list[AttackScore]:
             name = path.name.split(".", 1)[0]
             scores.append(score_log(name, read_entries(path), labels.get(name, {})))
     return scores
+
+
+def main() -> None:
+    """Print one line for each log of the folder named on the command line."""
+    for told in score(Path(sys.argv[1])):
+        print(
+            f"{told.log}: {told.found} of {told.attackers} attackers accused, {len(told.wrongly_accused)} wrongly, "
+            f"{told.quiet_suspicious} of {told.quiet} quiet ones suspicious, {told.entries} entries"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (a pattern is read best on one line)
 """
 Login attempts out of any log, and what each address did with them.
 
@@ -13,17 +14,158 @@ from typing import Final
 
 import polars as pl
 
-
 DICTIONARY: Final = frozenset(
-    """root admin administrator test user guest oracle postgres mysql ubuntu ec2-user pi ftp ftpuser nagios git www
-    www-data apache nginx tomcat jenkins hadoop deploy support info webmaster web backup operator service default
-    super superuser supervisor ubnt debian centos vagrant demo student teacher sales office mail postmaster uucp
-    nobody sshd bin daemon sys adm lp sync games man news proxy list ftptest testuser user1 admin1 usuario zabbix
-    minecraft teamspeak ts3 steam csgo odoo sap db2inst1 informix cisco manager monitor log logs 0 1 00 0101 1234
-    12345 123 a abc anonymous api dev developer docker elastic es fax hduser host http inspur kafka ldap local
-    login master mother musicbot nfs node openvpn plexuser prueba public qwerty redis root1 scan server shell
-    spark squid svn system sysadmin tech temp tester toor tunnel virus vnc vps weblogic weblogic1 wordpress
-    work wwwroot xbox zimbra john david michael alex mike daniel matt admin123 adminuser""".split()
+    [
+        "root",
+        "admin",
+        "administrator",
+        "test",
+        "user",
+        "guest",
+        "oracle",
+        "postgres",
+        "mysql",
+        "ubuntu",
+        "ec2-user",
+        "pi",
+        "ftp",
+        "ftpuser",
+        "nagios",
+        "git",
+        "www",
+        "www-data",
+        "apache",
+        "nginx",
+        "tomcat",
+        "jenkins",
+        "hadoop",
+        "deploy",
+        "support",
+        "info",
+        "webmaster",
+        "web",
+        "backup",
+        "operator",
+        "service",
+        "default",
+        "super",
+        "superuser",
+        "supervisor",
+        "ubnt",
+        "debian",
+        "centos",
+        "vagrant",
+        "demo",
+        "student",
+        "teacher",
+        "sales",
+        "office",
+        "mail",
+        "postmaster",
+        "uucp",
+        "nobody",
+        "sshd",
+        "bin",
+        "daemon",
+        "sys",
+        "adm",
+        "lp",
+        "sync",
+        "games",
+        "man",
+        "news",
+        "proxy",
+        "list",
+        "ftptest",
+        "testuser",
+        "user1",
+        "admin1",
+        "usuario",
+        "zabbix",
+        "minecraft",
+        "teamspeak",
+        "ts3",
+        "steam",
+        "csgo",
+        "odoo",
+        "sap",
+        "db2inst1",
+        "informix",
+        "cisco",
+        "manager",
+        "monitor",
+        "log",
+        "logs",
+        "0",
+        "1",
+        "00",
+        "0101",
+        "1234",
+        "12345",
+        "123",
+        "a",
+        "abc",
+        "anonymous",
+        "api",
+        "dev",
+        "developer",
+        "docker",
+        "elastic",
+        "es",
+        "fax",
+        "hduser",
+        "host",
+        "http",
+        "inspur",
+        "kafka",
+        "ldap",
+        "local",
+        "login",
+        "master",
+        "mother",
+        "musicbot",
+        "nfs",
+        "node",
+        "openvpn",
+        "plexuser",
+        "prueba",
+        "public",
+        "qwerty",
+        "redis",
+        "root1",
+        "scan",
+        "server",
+        "shell",
+        "spark",
+        "squid",
+        "svn",
+        "system",
+        "sysadmin",
+        "tech",
+        "temp",
+        "tester",
+        "toor",
+        "tunnel",
+        "virus",
+        "vnc",
+        "vps",
+        "weblogic",
+        "weblogic1",
+        "wordpress",
+        "work",
+        "wwwroot",
+        "xbox",
+        "zimbra",
+        "john",
+        "david",
+        "michael",
+        "alex",
+        "mike",
+        "daniel",
+        "matt",
+        "admin123",
+        "adminuser",
+    ]
 )
 """Account names that guessing programs try first; weak evidence, as persons are called so too."""
 
@@ -42,10 +184,10 @@ _SIGNS: Final = [
 
 # (name, outcome, channel, regex); named groups: ip, who, times
 _WORDINGS: Final[tuple[tuple[str, str, str, str], ...]] = (
-    ("sshd_ok", "ok", "event", rf"\bAccepted [\w/-]{{1,40}} for (?P<who>.{{0,256}}?) from (?P<ip>{_ADDRESS})"),
+    ("sshd_ok", "ok", "event", rf"\bAccepted [\w/-]{{1,40}} for (?P<who>.{{0,256}}) from (?P<ip>{_ADDRESS})"),
     ("sshd_failed", "failed", "event",
-     rf"\bFailed (?:password|keyboard-interactive(?:/pam)?|hostbased|gssapi\S*|none|publickey) for (?:invalid user |illegal user )?(?P<who>.{{0,256}}?) from (?P<ip>{_ADDRESS})"),
-    ("sshd_invalid", "invalid", "event", rf"^(?:error: )?(?:Invalid|Illegal) user (?P<who>.{{0,256}}?) from (?P<ip>{_ADDRESS})"),
+     rf"\bFailed (?:password|keyboard-interactive(?:/pam)?|hostbased|gssapi\S*|none|publickey) for (?:invalid user |illegal user )?(?P<who>.{{0,256}}) from (?P<ip>{_ADDRESS})"),
+    ("sshd_invalid", "invalid", "event", rf"^(?:error: )?(?:Invalid|Illegal) user (?P<who>.{{0,256}}) from (?P<ip>{_ADDRESS})"),
     ("sshd_denied", "failed", "event", rf"^User (?P<who>\S{{1,256}}) from (?P<ip>{_ADDRESS}) not allowed because"),
     ("sshd_left", "failed", "ended",
      rf"(?:Disconnected from|Connection (?:closed|reset) by|Received disconnect from|maximum authentication attempts exceeded for) (?:(?:authenticating|invalid) user )?(?P<who>\S{{0,256}}) (?:from )?(?P<ip>{_ADDRESS}) port"),
@@ -71,6 +213,13 @@ _UNKNOWN_WORDS: Final = (
 _NAMED: Final = r"(?i)\b(?:user(?:name)?|account|email|login)\s?[=:]\s?['\"<]?([^\s'\"<>,;]{1,256})"
 _NAMED_AFTER: Final = r"(?i)\b(?:for|by|user|account|email)\s(?:user |account )?['\"<]?([^\s'\"<>,;:]{1,256})"
 _FROM: Final = rf"(?i)\b(?:from|ip|client|addr(?:ess)?|rhost|rip)[\s=:]{{1,2}}['\"\[(]?{_ADDRESS}"
+
+
+def _named_address(text: pl.Expr) -> pl.Expr:
+    """The address that *text* names; null if it names several, since a visitor may have typed one of them."""
+    first, last = text.str.extract(_FROM, 1), text.str.extract(r"(?s)^.*" + _FROM, 1)
+    return pl.when(first == last).then(first)
+
 
 _FAILED_EVENT: Final = (
     r"(?i)^(?:user\W?|auth\W?|account\W?)?(?:log-?in|sign-?in|auth(?:entication)?|logon|password|mfa|otp|credentials?)[ _.:-]?(?:attempt[ _.:-]?)?(?:failed|failure|fail|error|denied|invalid|rejected|wrong)$"
@@ -153,7 +302,7 @@ def _from_messages(logs: pl.DataFrame) -> pl.DataFrame:
     )
     found.append(
         left.filter(pl.col("_text").str.contains_any(["[preauth]", "rhost="]).not_())
-        .with_columns(told.alias("outcome"), pl.coalesce("ip", pl.col("_text").str.extract(_FROM, 1)).alias("ip"))
+        .with_columns(told.alias("outcome"), pl.coalesce("ip", _named_address(pl.col("_text"))).alias("ip"))
         .filter(pl.col("outcome").is_not_null() & pl.col("ip").is_not_null())
         .filter(pl.col("status").is_null() | (pl.col("status") < 500))
         .select(
@@ -189,7 +338,7 @@ def attempts(logs: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
     by_event = tagged.filter(pl.col("outcome").is_not_null()).select(
         "at",
-        pl.coalesce("ip", pl.col("message").str.slice(0, 2048).str.extract(_FROM, 1)).alias("ip"),
+        pl.coalesce("ip", _named_address(pl.col("message").str.slice(0, 2048))).alias("ip"),
         pl.coalesce("account", "user_id").alias("account"),
         "outcome",
         pl.lit("event").alias("channel"),

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (a pattern is read best on one line)
 """What each address asked for: payloads, probing for what might be there, scraping, and ways around limits."""
 
 from __future__ import annotations
@@ -49,17 +50,26 @@ _RESERVED: Final = r"^(?:0|10|127|169\.254|192\.168|172\.(?:1[6-9]|2\d|3[01])|2(
 
 
 def requests(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows that are requests, with ``path`` (no host, no query, 512 characters), ``page`` and ``slot``."""
+    """The rows that are requests, with ``path`` (no host, no query, 512 characters), ``page``, ``slot`` and what the path tells."""
     text = pl.col("url").str.slice(0, 1024).str.replace(r"(?i)^https?://[^/?#]*", "")
-    return (
-        rows.filter(pl.col("url").is_not_null())
-        .with_columns(
-            text.str.replace(r"[?#](?s:.*)$", "").str.slice(0, 512).alias("path"),
-            text.alias("page"),
-            pl.col("at").dt.truncate(SLOT).alias("slot"),
-        )
-        .with_columns(pl.col("path").str.contains(ASSET).alias("asset"))
+    asked = rows.filter(pl.col("url").is_not_null()).with_columns(
+        text.str.replace(r"[?#](?s:.*)$", "").str.slice(0, 512).alias("path"),
+        text.alias("page"),
+        pl.col("at").dt.truncate(SLOT).alias("slot"),
     )
+    facts = (
+        asked.select("path")
+        .unique()
+        .with_columns(
+            pl.col("path").str.contains(ASSET).alias("asset"),
+            pl.col("path").str.contains(PROBED).alias("probed_place"),
+            pl.col("path").str.contains(FOREIGN_PLACES).alias("foreign_place"),
+            pl.col("path").str.contains(TOOL_PATHS).alias("tool_path"),
+            pl.col("path").str.extract(r"/(\d{1,12})/?$", 1).cast(pl.Int64, strict=False).alias("number"),
+            pl.int_range(pl.len(), dtype=pl.UInt32).alias("path_id"),
+        )
+    )
+    return asked.join(facts, on="path", how="left", maintain_order="left")
 
 
 def payload_hits(rows: pl.DataFrame) -> pl.DataFrame:
@@ -96,7 +106,7 @@ def by_address(asked: pl.DataFrame, hits: pl.DataFrame) -> pl.DataFrame:
     deployment accuses nobody), ``probed`` (distinct `PROBED` paths), ``odd_methods``,
     ``strong`` (texts with strong payloads), ``weak``, ``kinds``, ``busiest`` (most distinct pages in a slot),
     ``busy_slots`` (slots over 40), ``gap_spread``, ``steps`` (share of numeric ids that follow their predecessor),
-    ``burst_s`` (shortest time for half of its requests is not kept: median gap, seconds), ``routes``.
+    ``web_gap_s`` (median time between requests), ``routes`` (first ten that were refused). *asked* is oldest first.
     """
     status = pl.col("status")
     missed = status.is_in([400, 403, 404, 405, 410, 414, 501])
@@ -110,29 +120,33 @@ def by_address(asked: pl.DataFrame, hits: pl.DataFrame) -> pl.DataFrame:
     )
     # the site's own places: many addresses get them with success
     seen = asked.join(rare, on="path", how="left")
-    probed = pl.col("path").str.contains(PROBED) & (
-        missed | status.is_null() | ((status != 304) & pl.col("path").str.contains(FOREIGN_PLACES))
-    )
+    probed = pl.col("probed_place") & (missed | status.is_null() | ((status != 304) & pl.col("foreign_place")))
+    path, number = pl.col("path_id"), pl.col("number").drop_nulls()
+    method = pl.col("method").drop_nulls().str.to_uppercase()
     gaps = pl.col("at").diff().dt.total_milliseconds().drop_nulls() / 1000.0
     content = ~pl.col("asset") & (status.is_null() | (status < 400))
-    number = pl.col("path").str.extract(r"/(\d{1,12})/?$", 1).cast(pl.Int64, strict=False)
-    out = seen.sort("address", "at", maintain_order=True).with_columns(number.alias("_number")).group_by("address").agg(
+    out = seen.group_by("address").agg(
         pl.len().alias("requests"),
         (status < 400).sum().alias("ok_requests"),
         (status >= 400).sum().alias("errors"),
         (status == 429).sum().alias("limited"),
-        pl.col("path").filter(missed).n_unique().alias("missing"),
-        pl.col("path").filter(missed & pl.col("_rare").fill_null(False)).n_unique().alias("rare_missing"),
-        pl.col("path").filter(probed).n_unique().alias("probed"),
-        pl.col("path").filter(pl.col("path").str.contains(TOOL_PATHS)).n_unique().alias("tool_paths"),
-        pl.col("path").n_unique().alias("distinct_paths"),
-        pl.col("method").str.to_uppercase().filter(pl.col("method").is_not_null() & ~pl.col("method").str.to_uppercase().is_in(ORDINARY_METHODS)).n_unique().alias("odd_methods"),
+        path.filter(missed).n_unique().alias("missing"),
+        path.filter(missed & pl.col("_rare").fill_null(False)).n_unique().alias("rare_missing"),
+        path.filter(probed).n_unique().alias("probed"),
+        path.filter(pl.col("tool_path")).n_unique().alias("tool_paths"),
+        path.n_unique().alias("distinct_paths"),
+        method.filter(~method.is_in(ORDINARY_METHODS)).n_unique().alias("odd_methods"),
         gaps.median().alias("web_gap_s"),
         (gaps.std() / gaps.mean()).alias("web_gap_spread"),
-        ((pl.col("_number").drop_nulls().diff().drop_nulls() == 1).sum() / pl.col("_number").drop_nulls().len().clip(lower_bound=20)).alias("steps"),
-        pl.col("path").filter(missed | (status >= 400)).unique(maintain_order=True).head(10).alias("routes"),
-        pl.col("path").unique(maintain_order=True).head(10).alias("all_routes"),
+        ((number.diff().drop_nulls() == 1).sum() / number.len().clip(lower_bound=20)).alias("steps"),
     )  # fmt: skip
+    refused = (
+        asked.filter(status >= 400)
+        .unique(["address", "path_id"], keep="first", maintain_order=True)
+        .group_by("address", maintain_order=True)
+        .agg(pl.col("path").head(10).alias("routes"))
+    )
+    out = out.join(refused, on="address", how="left")
     slots = (
         asked.filter(content)
         .group_by("address", "slot")

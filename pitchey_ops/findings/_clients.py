@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (a pattern is read best on one line)
 """Who calls: addresses made canonical, their networks, ranges that nobody may block, kinds of user agents."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, S108  (a pattern or a payload is read best on one line)
 r"""
 Attack payloads in text: undo the encodings, then look for shapes that ordinary text does not have.
 
@@ -278,7 +279,9 @@ _REDIRECT_HOME: Final = (
 """Where a developer's own sign-in comes back to: an address of this machine, yet nobody's attack."""
 
 _SIGNS: Final = [
-    "%", "'", '"', "<", "..", ";", "|", "$", "{", "(", "`", "\\", "&#", "&lt", "--", "[$", "__", "/etc/", "://", "/bin/",
+    "%0", "%1", "%22", "%23", "%24", "%25", "%26", "%27", "%28", "%29", "%2a", "%2e", "%2f", "%3b", "%3c", "%3e", "%4", "%5", "%6", "%7",
+    "%a0", "%c0", "%c1", "%ca%", "%e0%8", "%e2%8", "%ef%bc", "%u", "%%", "%20or%20", "%20and%20", "%20||", "%20-", "order%20by", "drop%20",
+    "cat%20", "ping%20", "wget%20", "curl%20", "id%20", "%23", "=%20", "'", '"', "<", "..", ";", "|", "$", "{", "(", "`", "\\", "&#", "&lt", "--", "[$", "__", "/etc/", "://", "/bin/",
     "/proc/", " or ", "+or+", " and ", "+and+", "union", "select", "drop ", "jndi", "=/", "=.", "*)", "boot.ini", "win.ini", "=localhost",
     "ro0ab", "aced0005", "phpinfo", "classloader", "allow_url", "order by", "order+by", "/dev/tcp", "+adw-", "sleep",
     "ping -", "wget ", "curl ", "cat ", "id_rsa", "bash_history", "metadata", "meta-data", "web-inf", "xp_", "=127.", "fromchar",
@@ -287,7 +290,7 @@ _SIGNS: Final = [
 """A text without any of these cannot match a pattern, so it is never decoded."""
 
 _SIGNS_IN_PROSE: Final = [
-    "%2", "%3", "%5", "%7", "%0", "%c", "%u", "' ", "'-", "')", "';", "'|", "'=", "\" or", '"or', '">', "<", "../", "..\\", "..;", "${", "#{",
+    "%2", "%3", "%5", "%7", "%0", "%c", "%u", "' o", "' a", "' u", "' -", "' |", "' &", "' l", "' h", "' g", "' i", "' r", "' =", "' <", "' )", "'-", "')", "';", "'|", "'=", "\" or", '"or', '">', "<", "../", "..\\", "..;", "${", "#{",
     "*{", "%{", "{{", "{%", "`", "\\u00", "\\x", "&#", "&lt", "[$", '"$', "__", "/etc/", "/bin/", "/proc/", " or 1", "+or+",
     "||", "&&", "union", "select", "drop ", "jndi", "*)", ")(", "boot.ini", "win.ini", "ro0ab", "aced0005", "phpinfo",
     "classloader", "/dev/tcp", "+adw-", "sleep", "169.254", "gopher:", "dict:", "file:/", "php:", "javascript:", "onerror",
@@ -394,9 +397,13 @@ def payloads(texts: pl.DataFrame) -> pl.DataFrame:
         texts.select("text", "where")
         .drop_nulls()
         .unique(maintain_order=True)
-        .filter(pl.when(where == "message").then(may_hold_payload(raw, prose=True))
+        .filter(
+            pl.when(where == "message")
+            .then(may_hold_payload(raw, prose=True))
             .when(where == "text")
-            .then(pl.lit(True)).otherwise(may_hold_payload(raw)))
+            .then(pl.lit(True))
+            .otherwise(may_hold_payload(raw))
+        )
     )
     bare = (
         pl.when(where == "url")

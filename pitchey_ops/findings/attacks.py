@@ -39,23 +39,67 @@ SUSPICIOUS_DB: Final = 3.0
 
 WEIGHTS: Final[dict[str, tuple[float, float, str]]] = {
     # name: (decibans per unit, largest total in decibans either way, ground)
-    "failed_logins": (3.7, 45.0, "each failure on an account that the address never got into: persons give up or get in, four in ten at every try"),
-    "who_was_tried": (1.0, 7.0, "accounts that do not exist, several accounts, names that programs guess, neighbours that do the same (one evidence: they go together)"),
+    "failed_logins": (
+        3.7,
+        45.0,
+        "each failure on an account that the address never got into: persons give up or get in, four in "
+        "ten at every try",
+    ),
+    "who_was_tried": (
+        1.0,
+        7.0,
+        "accounts that do not exist, several accounts, names that programs guess, neighbours that do the"
+        " same (one evidence: they go together)",
+    ),
     "machine_pace": (2.0, 4.0, "median gap of at most 3 s, or gaps as even as a clock"),
     "further_days": (2.0, 6.0, "back on another day, still without success"),
     "streak_then_success": (4.5, 45.0, "each failure in a row before the first success on an account, beyond four"),
-    "known_account": (0.3, 9.0, "each failure on an account that it had been let into before: a stale saved password at worst"),
-    "regular_use": (-1.0, 8.0, "each successful login beyond two: guessers that got in seldom come and go by the door"),
-    "own_accounts": (-20.0, 20.0, "share of the accounts it used that it got into within five tries, or of its logins that succeeded: persons and administrators do"),
-    "left_before_login": (2.0, 24.0, "connections that ended in the login exchange, beyond the failures that were written"),
-    "looked_at_the_port": (1.0, 9.0, "connections that ended before a name was given: key and port scans, but also health checks"),
-    "attack_payload": (25.0, 45.0, "a payload of a shape that ordinary text does not have: 25 for the first, 5 for each further kind, 1 for each further text"),
+    "known_account": (
+        0.3,
+        9.0,
+        "each failure on an account that it had been let into before: a stale saved password at worst",
+    ),
+    "regular_use": (
+        -1.0,
+        8.0,
+        "each successful login beyond two: guessers that got in seldom come and go by the door",
+    ),
+    "own_accounts": (
+        -20.0,
+        20.0,
+        "share of the accounts it used that it got into within five tries, or of its logins that "
+        "succeeded: persons and administrators do",
+    ),
+    "left_before_login": (
+        2.0,
+        24.0,
+        "connections that ended in the login exchange, beyond the failures that were written",
+    ),
+    "looked_at_the_port": (
+        1.0,
+        9.0,
+        "connections that ended before a name was given: key and port scans, but also health checks",
+    ),
+    "attack_payload": (
+        25.0,
+        45.0,
+        "a payload of a shape that ordinary text does not have: 25 for the first, 5 for each further "
+        "kind, 1 for each further text",
+    ),
     "odd_text": (6.0, 14.0, "text that is part of payloads but also occurs by accident"),
     "attack_tool": (24.0, 24.0, "the user agent names a program that is only used to attack"),
     "tool_traces": (16.0, 16.0, "asked for a path that only scanning programs make up"),
     "mass_scanner": (11.0, 11.0, "the user agent names a scanner of the whole internet"),
-    "probed_places": (1.8, 30.0, "each distinct place where other software keeps its secrets, asked for without success"),
-    "missing_paths": (12.0, 30.0, "distinct missing paths that hardly anybody else asked for: 12 for every tenfold over five, times their share"),
+    "probed_places": (
+        1.8,
+        30.0,
+        "each distinct place where other software keeps its secrets, asked for without success",
+    ),
+    "missing_paths": (
+        12.0,
+        30.0,
+        "distinct missing paths that hardly anybody else asked for: 12 for every tenfold over five, times their share",
+    ),
     "burst": (6.0, 6.0, "many missing paths at a median gap under 2 s"),
     "odd_methods": (4.0, 12.0, "methods that neither browsers nor our programs send"),
     "login_pages": (2.0, 8.0, "login failures of the same address beside probing"),
@@ -64,25 +108,86 @@ WEIGHTS: Final[dict[str, tuple[float, float, str]]] = {
     "even_gaps": (5.0, 5.0, "at least 50 requests with gaps as even as a clock"),
     "counting_up": (6.0, 6.0, "numeric ids asked for in order"),
     "script_agent": (4.0, 4.0, "the user agent is a programming library, or none"),
-    "declared_crawler": (-14.0, 14.0, "says that it is a crawler, feed reader or monitor: excuses volume and dead links, never payloads"),
-    "one_client_many_addresses": (24.0, 24.0, "member of a group of addresses that behaves as one client and so passes the rate limit"),
+    "declared_crawler": (
+        -14.0,
+        14.0,
+        "says that it is a crawler, feed reader or monitor: excuses volume and dead links, never payloads",
+    ),
+    "one_client_many_addresses": (
+        24.0,
+        24.0,
+        "member of a group of addresses that behaves as one client and so passes the rate limit",
+    ),
     "limit_refusals": (0.3, 9.0, "each 429 it met and went on"),
     "blocked_at_edge": (0.5, 5.0, "each event of the edge's firewall about it"),
-}  # fmt: skip
+}
 """Weights of evidence in decibans: per unit, cap, ground."""
 
-_LOGIN: Final = ("failed_logins", "who_was_tried", "machine_pace", "further_days", "streak_then_success", "known_account", "regular_use", "own_accounts", "left_before_login", "looked_at_the_port")  # fmt: skip
-_PROBE: Final = ("attack_payload", "odd_text", "attack_tool", "tool_traces", "mass_scanner", "probed_places", "missing_paths", "burst", "odd_methods", "login_pages", "declared_crawler_probe", "blocked_at_edge")  # fmt: skip
+_LOGIN: Final = (
+    "failed_logins",
+    "who_was_tried",
+    "machine_pace",
+    "further_days",
+    "streak_then_success",
+    "known_account",
+    "regular_use",
+    "own_accounts",
+    "left_before_login",
+    "looked_at_the_port",
+)
+_PROBE: Final = (
+    "attack_payload",
+    "odd_text",
+    "attack_tool",
+    "tool_traces",
+    "mass_scanner",
+    "probed_places",
+    "missing_paths",
+    "burst",
+    "odd_methods",
+    "login_pages",
+    "declared_crawler_probe",
+    "blocked_at_edge",
+)
 _SCRAPE: Final = ("pages_fast", "sustained", "even_gaps", "counting_up", "script_agent", "declared_crawler")
 _EVADE: Final = ("one_client_many_addresses", "limit_refusals")
 _TRACKS: Final = {"logins": _LOGIN, "requests": _PROBE, "scraping": _SCRAPE, "evasion": _EVADE}
 
 _COUNTS: Final = (
-    "failures", "accounts", "unknown_tries", "unknown_accounts", "dictionary_accounts", "successes", "foreign_failures",
-    "foreign_accounts", "own_accounts", "known_before", "streak", "most_on_one", "days", "failures_before_success", "ended",
-    "probes", "requests", "ok_requests", "errors", "limited", "missing", "rare_missing", "probed", "tool_paths", "distinct_paths", "odd_methods", "strong",
-    "weak", "busiest", "busy_slots", "bypass_addresses", "firewall_events", "neighbours",
-)  # fmt: skip
+    "failures",
+    "accounts",
+    "unknown_tries",
+    "unknown_accounts",
+    "dictionary_accounts",
+    "successes",
+    "foreign_failures",
+    "foreign_accounts",
+    "own_accounts",
+    "known_before",
+    "streak",
+    "most_on_one",
+    "days",
+    "failures_before_success",
+    "ended",
+    "probes",
+    "requests",
+    "ok_requests",
+    "errors",
+    "limited",
+    "missing",
+    "rare_missing",
+    "probed",
+    "tool_paths",
+    "distinct_paths",
+    "odd_methods",
+    "strong",
+    "weak",
+    "busiest",
+    "busy_slots",
+    "bypass_addresses",
+    "firewall_events",
+    "neighbours",
+)
 
 _KEPT: Final = 2000
 """Evidence is written out for at most this many addresses, strongest first; the rest keep their numbers."""
@@ -135,7 +240,8 @@ def _weights() -> dict[str, pl.Expr]:
         "who_was_tried": _w("who_was_tried", identity),
         "machine_pace": _w("machine_pace", pace),
         "further_days": _w(
-            "further_days", (_n("days") - 1).clip(lower_bound=0) * _flag((pl.col("foreign_failures") > 0) & (pl.col("successes") == 0))
+            "further_days",
+            (_n("days") - 1).clip(lower_bound=0) * _flag((pl.col("foreign_failures") > 0) & (pl.col("successes") == 0)),
         ),
         "streak_then_success": _w("streak_then_success", (_n("streak") - 4).clip(lower_bound=0)),
         "known_account": _w("known_account", _n("known_before")),
@@ -182,10 +288,16 @@ def _prepared(logs: pl.DataFrame, firewall: pl.DataFrame | None, window: Window 
     rows = logs.select([pl.col(name) for name in frames.LOGS]).with_columns(pl.lit(False).alias("_edge"))
     if firewall is not None and firewall.height:
         edge = firewall.select(
-            "at", "ip", "user_agent", pl.col("path").alias("url"), pl.lit(True).alias("_edge"),
-            pl.when(pl.col("action").is_in(["block", "drop", "managed_challenge", "jschallenge", "challenge"])).then(pl.lit(403, pl.Int32)).alias("status"),
+            "at",
+            "ip",
+            "user_agent",
+            pl.col("path").alias("url"),
+            pl.lit(True).alias("_edge"),
+            pl.when(pl.col("action").is_in(["block", "drop", "managed_challenge", "jschallenge", "challenge"]))
+            .then(pl.lit(403, pl.Int32))
+            .alias("status"),
             "observation",
-        )  # fmt: skip
+        )
         rows = pl.concat([rows, edge], how="diagonal")
     if window is not None:
         rows = rows.filter(pl.col("at").is_between(window.start, window.end, closed="left"))
@@ -193,14 +305,28 @@ def _prepared(logs: pl.DataFrame, firewall: pl.DataFrame | None, window: Window 
 
 
 EMPTY_SCHEMA: Final[dict[str, Any]] = {
-    "address": pl.String, "network": pl.String, "verdict": pl.String, "kind": pl.String, "kinds": pl.List(pl.String),
-    "critical": pl.Boolean, "score_db": pl.Float64, "reason": pl.String, "evidence": pl.String,
-    "first_seen": frames.UTC_MS, "last_seen": frames.UTC_MS, "accounts_tried": pl.List(pl.String),
-    "accounts_entered": pl.List(pl.String), "entered_at": frames.UTC_MS, "routes": pl.List(pl.String), "agents": pl.List(pl.String),
-    "payload_kinds": pl.List(pl.String), "payload_samples": pl.List(pl.String), "bypass": pl.String,
-    **{name: pl.Int64 for name in _COUNTS},
+    "address": pl.String,
+    "network": pl.String,
+    "verdict": pl.String,
+    "kind": pl.String,
+    "kinds": pl.List(pl.String),
+    "critical": pl.Boolean,
+    "score_db": pl.Float64,
+    "reason": pl.String,
+    "evidence": pl.String,
+    "first_seen": frames.UTC_MS,
+    "last_seen": frames.UTC_MS,
+    "accounts_tried": pl.List(pl.String),
+    "accounts_entered": pl.List(pl.String),
+    "entered_at": frames.UTC_MS,
+    "routes": pl.List(pl.String),
+    "agents": pl.List(pl.String),
+    "payload_kinds": pl.List(pl.String),
+    "payload_samples": pl.List(pl.String),
+    "bypass": pl.String,
+    **dict.fromkeys(_COUNTS, pl.Int64),
     "observations": pl.List(pl.String),
-}  # fmt: skip
+}
 """Columns of `attackers`."""
 
 
@@ -274,9 +400,8 @@ def attackers(
     table = table.with_columns([pl.col(name).cast(pl.Int64).fill_null(0) for name in _COUNTS])
     restless = (pl.col("foreign_failures") > 0) | (pl.col("strong") > 0) | (pl.col("probed") >= 3)
     around = (
-        table.filter(restless & pl.col("network").is_not_null())
-        .group_by("network").agg(pl.len().alias("_restless"))
-    )  # fmt: skip
+        table.filter(restless & pl.col("network").is_not_null()).group_by("network").agg(pl.len().alias("_restless"))
+    )
     table = table.join(around, on="network", how="left").with_columns(
         (pl.col("_restless").fill_null(0) - restless.cast(pl.Int64))
         .cast(pl.Int64)
@@ -293,16 +418,28 @@ def attackers(
     others = pl.sum_horizontal([pl.col(name).clip(lower_bound=0) for name in totals]) - best.clip(lower_bound=0)
     table = table.with_columns((PRIOR_DB + best + 0.5 * others).round(1).alias("score_db"))
     notable = (
-        (pl.col("failures") > 0) | (pl.col("ended") > 0) | (pl.col("strong") > 0) | (pl.col("weak") > 0) | (pl.col("probed") > 0)
-        | (pl.col("rare_missing") > 5) | (pl.col("busiest") > 40) | pl.col("bypass").is_not_null() | (pl.col("odd_methods") > 0)
-        | (pl.col("limited") > 0) | (pl.col("probes") > 2) | (pl.col("firewall_events") > 0)
-        | pl.col("agent_kinds").list.contains("attack_tool").fill_null(False) | pl.col("agent_kinds").list.contains("mass_scanner").fill_null(False)
-    )  # fmt: skip
+        (pl.col("failures") > 0)
+        | (pl.col("ended") > 0)
+        | (pl.col("strong") > 0)
+        | (pl.col("weak") > 0)
+        | (pl.col("probed") > 0)
+        | (pl.col("rare_missing") > 5)
+        | (pl.col("busiest") > 40)
+        | pl.col("bypass").is_not_null()
+        | (pl.col("odd_methods") > 0)
+        | (pl.col("limited") > 0)
+        | (pl.col("probes") > 2)
+        | (pl.col("firewall_events") > 0)
+        | pl.col("agent_kinds").list.contains("attack_tool").fill_null(False)
+        | pl.col("agent_kinds").list.contains("mass_scanner").fill_null(False)
+    )
     verdict = (
-        pl.when(pl.col("score_db") >= ACCUSED_DB).then(pl.lit("accused"))
-        .when((pl.col("score_db") >= SUSPICIOUS_DB) | _quiet_guesser()).then(pl.lit("suspicious"))
+        pl.when(pl.col("score_db") >= ACCUSED_DB)
+        .then(pl.lit("accused"))
+        .when((pl.col("score_db") >= SUSPICIOUS_DB) | _quiet_guesser())
+        .then(pl.lit("suspicious"))
         .otherwise(pl.lit("benign"))
-    )  # fmt: skip
+    )
     table = (
         table.filter(notable)
         .with_columns(verdict.alias("verdict"), *_kind_columns())
@@ -367,15 +504,32 @@ def _kind_columns() -> list[pl.Expr]:
     guessed = (_n("unknown_accounts") + _n("dictionary_accounts")) >= 0.5 * _n("accounts")
     login = pl.col("t_logins") > 0
     parts = [
-        pl.when(login & (pl.col("successes") > 0) & ((pl.col("streak") > 8) | (pl.col("failures_before_success") > 8)) & (pl.col("foreign_failures") + pl.col("streak") > 8)).then(pl.lit("success_after_failures")),
+        pl.when(
+            login
+            & (pl.col("successes") > 0)
+            & ((pl.col("streak") > 8) | (pl.col("failures_before_success") > 8))
+            & (pl.col("foreign_failures") + pl.col("streak") > 8)
+        ).then(pl.lit("success_after_failures")),
         pl.when(login & slow).then(pl.lit("password_spraying")),
         pl.when(login & many & ~slow.fill_null(False) & ~guessed).then(pl.lit("credential_stuffing")),
-        pl.when(login & (pl.col("foreign_failures") + pl.col("streak") > 0) & ~(slow.fill_null(False) | (many & ~guessed).fill_null(False))).then(pl.lit("brute_force")),
+        pl.when(
+            login
+            & (pl.col("foreign_failures") + pl.col("streak") > 0)
+            & ~(slow.fill_null(False) | (many & ~guessed).fill_null(False))
+        ).then(pl.lit("brute_force")),
         pl.when(pl.col("bypass").is_not_null()).then(pl.lit("rate_limit_bypass")),
-        pl.when((pl.col("probed") >= 3) | (pl.col("w_missing_paths") >= 8) | (pl.col("w_attack_tool") + pl.col("w_tool_traces") > 0) | (pl.col("w_mass_scanner") > 0) | (pl.col("odd_methods") >= 2)).then(pl.lit("scanner")),
+        pl.when(
+            (pl.col("probed") >= 3)
+            | (pl.col("w_missing_paths") >= 8)
+            | (pl.col("w_attack_tool") + pl.col("w_tool_traces") > 0)
+            | (pl.col("w_mass_scanner") > 0)
+            | (pl.col("odd_methods") >= 2)
+        ).then(pl.lit("scanner")),
         pl.when(pl.col("t_scraping") > 8).then(pl.lit("scraping")),
-        pl.when(login & (pl.col("failures") == 0) & (pl.col("w_left_before_login") + pl.col("w_looked_at_the_port") > 0)).then(pl.lit("port_scan")),
-    ]  # fmt: skip
+        pl.when(
+            login & (pl.col("failures") == 0) & (pl.col("w_left_before_login") + pl.col("w_looked_at_the_port") > 0)
+        ).then(pl.lit("port_scan")),
+    ]
     found = pl.concat_list(parts).list.drop_nulls()
     return [pl.concat_list([pl.col("payload_kinds").fill_null(pl.lit([], pl.List(pl.String))), found]).alias("kinds")]
 
@@ -390,7 +544,8 @@ def _told(row: dict[str, Any], protected: Sequence[IPNetwork]) -> tuple[str, str
     says: list[str] = []
     if row["failures"]:
         says.append(
-            f"{row['failures']} failed logins on {max(row['accounts'], 1)} accounts, {row['unknown_accounts']} of them unknown"
+            f"{row['failures']} failed logins on {max(row['accounts'], 1)} accounts, "
+            f"{row['unknown_accounts']} of them unknown"
         )
     if row["successes"]:
         says.append(f"{row['successes']} successful logins, longest run of failures before one {row['streak']}")
@@ -506,8 +661,10 @@ def block_list(
     )
     innocents = dict(
         ok.filter(pl.col("network").is_in(wanted.implode()) & ~pl.col("address").is_in(accused["address"].implode()))
-        .group_by("network").agg(pl.col("address").n_unique()).iter_rows()
-    )  # fmt: skip
+        .group_by("network")
+        .agg(pl.col("address").n_unique())
+        .iter_rows()
+    )
     proposed: dict[str, Block] = {}
     refused: list[tuple[str, str]] = []
     for row in accused.iter_rows(named=True):
@@ -516,9 +673,7 @@ def block_list(
         target = network if network is not None and ":" in address else address
         if why_not is None and target != address:
             held = [
-                other
-                for other in protected
-                if other.version == 6 and other.subnet_of(ipaddress.IPv6Network(target))
+                other for other in protected if other.version == 6 and other.subnet_of(ipaddress.IPv6Network(target))
             ]
             why_not = f"its /64 holds the protected {held[0]}" if held else None
         if why_not is None and len(proposed) >= most and target not in proposed:
@@ -541,10 +696,17 @@ def block_list(
             + ("; it was let in, so end its sessions too" if row["critical"] else "")
         )
         proposed[target] = Block(
-            target=target, address=address, network=network, kind=row["kind"], reason=f"{row['kind']}: {row['reason']}", hours=hours,
-            ok_requests_address=ok_address, ok_requests_network=ok_network,
-            network_share=ok_address / ok_network if ok_network else None, side_effects=effects,
-        )  # fmt: skip
+            target=target,
+            address=address,
+            network=network,
+            kind=row["kind"],
+            reason=f"{row['kind']}: {row['reason']}",
+            hours=hours,
+            ok_requests_address=ok_address,
+            ok_requests_network=ok_network,
+            network_share=ok_address / ok_network if ok_network else None,
+            side_effects=effects,
+        )
     return BlockPlan(proposed=tuple(proposed.values()), refused=tuple(refused))
 
 
