@@ -246,6 +246,7 @@ def test_r2_lists_all_pages_and_folders() -> None:
         keys += [node.text for node in root.iter(f"{space}Key")]
         pages += 1
         token = root.findtext(f"{space}NextContinuationToken")
+        assert root.findtext(f"{space}IsTruncated") == ("false" if token is None else "true")
         if token is None:
             break
     assert (len(keys), len(set(keys)), pages) == (2500, 2500, 3)

@@ -408,6 +408,8 @@ def test_trap_18_counts_grow_until_a_day_without_events():
     assert (counts["xss_attempt"], counts["sql_injection_attempt"]) == (12, 0)
     sandbox.clock.advance(2 * DAY)
     assert security_counts(sandbox)["xss_attempt"] == 0
+    paused = {"xss_attempt": [NOW - 5 * DAY, NOW - 4 * DAY + HOUR, NOW - HOUR]}
+    assert security_counts(Sandbox(world(security_events=paused)))["xss_attempt"] == 1
 
 
 def test_trap_19_brute_force_is_never_recorded_by_the_service():
