@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pitchey_ops.evidence.redact import Redactor
@@ -28,7 +28,7 @@ _HEX = "0123456789abcdef" * 8
 _MIX = "Zq7Xw9Lk2Vb4Nm6Pc8Rt1Ys3Df5Gh0Jj" * 6
 SETTING = "canary/Setting+value=7"
 
-# Each is (what is planted, the part that must be gone). Put together here so that no scanner takes this file for a leak.
+# Each is (what is planted, the part that must be gone), put together here so that no scanner takes it for a leak.
 CANARIES: dict[str, tuple[str, str]] = {
     "aws": ("AK" + "IACANARY7EXAMPLE23", "CANARY7EXAMPLE23"),
     "aws temporary": ("AS" + "IACANARY7EXAMPLE23", "CANARY7EXAMPLE23"),
@@ -127,7 +127,7 @@ EMBEDDINGS: dict[str, Callable[[str], str]] = {
     "base64": lambda s: "data " + base64.b64encode(f"head {s} tail of it".encode()).decode(),
     "base64 json": lambda s: json.dumps({"d": base64.b64encode(json.dumps({"deep": s}).encode()).decode()}),
     "base64 url": lambda s: base64.urlsafe_b64encode(f"head {s} tail of it".encode()).decode().rstrip("="),
-    "gzip base64": lambda s: json.dumps({"d": base64.b64encode(gzip.compress(f'{s} {s}'.encode(), mtime=0)).decode()}),
+    "gzip base64": lambda s: json.dumps({"d": base64.b64encode(gzip.compress(f"{s} {s}".encode(), mtime=0)).decode()}),
     "long": lambda s: "ordinary words without meaning " * 400 + s + " more words" * 400,
     "long json": lambda s: json.dumps([{"message": f"request {i}"} for i in range(400)] + [{"message": s}]),
     "nul and surrogate": lambda s: "\x00\ud800 " + s + " \udfff\u202e",
@@ -349,7 +349,9 @@ _PIECES = st.one_of(
     st.text(max_size=20),
     st.sampled_from([planted for planted, _ in CANARIES.values()]),
     st.sampled_from(_ORDINARY),
-    st.sampled_from(['password', 'token', '":"', "=", ": ", '"', "\\", "[redacted:x]", "\n", "Bearer ", "{", "}", "://", "@"]),
+    st.sampled_from(
+        ["password", "token", '":"', "=", ": ", '"', "\\", "[redacted:x]", "\n", "Bearer ", "{", "}", "://", "@"]
+    ),
 )
 _TEXTS = st.lists(_PIECES, max_size=6).map("".join)
 _NAMES = st.one_of(st.text(max_size=8), st.sampled_from(["password", "token", "name", "value", "cookie", "message"]))
@@ -384,10 +386,10 @@ def test_json_stays_json_of_the_same_shape(value: object, ascii_only: bool, wide
 @given(_TEXTS, st.sampled_from(sorted(CANARIES)), st.text(alphabet=" \n,;()", min_size=1, max_size=3))
 def test_small_and_large_texts_are_judged_alike(text: str, kind: str, gap: str) -> None:
     """The fast path for large bodies is another engine; it must find what the small one finds."""
+    assume(CANARIES[kind][1] not in text)
     planted = f"{gap}{CANARIES[kind][0]}{gap}"
-    small = _SHARED.text(planted)
-    large = _SHARED.text(planted + "\n." + " ." * 3000)
-    assert large.startswith(small.rstrip("\n")[:-1] if small.endswith("\n") else small) or CANARIES[kind][1] not in large
+    for judged in (planted, planted + "\n." + " ." * 3000, text + "\n" + planted + "\n." + " ." * 3000):
+        assert CANARIES[kind][1] not in _SHARED.text(judged)
 
 
 @settings(max_examples=100, deadline=None)
@@ -404,7 +406,7 @@ def _log_answer(size: int) -> bytes:
         {
             "id": f"{1760000000000 + i}-{rng.randrange(36**8)}",
             "level": "error",
-            "message": f"GET https://pitchey.example/api/pitches/{i}?page=2 token expired after {rng.randrange(9999)} ms",
+            "message": f"GET https://pitchey.example/api/pitches/{i} token expired after {rng.randrange(9999)} ms",
             "timestamp": 1760000000000 + i,
             "traceId": rng.randbytes(16).hex(),
             "requestId": str(uuid.UUID(bytes=rng.randbytes(16))),

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from . import patterns
 
 _SPACE = b" \t\r\n"
-_NUMBER = re.compile(rb"-?\d{3,}(?:\.\d+)?(?=[\s,}\]]|\Z)")
+_NUMBER = re.compile(rb"-?\d{3,}(?:\.\d+)?(?:[eE][+-]?\d+)?(?=[\s,}\]]|\Z)")
 _PAIR = re.compile(rb"\s*,\s*\"[vV]al(?:ue)?\"\s*:\s*\"")
 _LIST_PAIR = re.compile(rb"\s*,\s*\"")
 _HEADERS = frozenset({"authorization", "cookie", "token", "key"})
@@ -104,9 +104,7 @@ class JsonText:
                 found.append((literal, kind, name))
             elif _PAIR.match(self.data, end):
                 found.append((literal + 1, kind, name))
-            elif (
-                kind in _HEADERS and name.lower() not in ("token", "key") and _LIST_PAIR.match(self.data, end)
-            ):
+            elif kind in _HEADERS and name.lower() not in ("token", "key") and _LIST_PAIR.match(self.data, end):
                 start = self.span(literal)[0]
                 opens = self.data[:start][-64:].rstrip(_SPACE)[-1:] == b"["
                 closes = literal + 1 < self.count and self._after(self.span(literal + 1)[1]) == 93

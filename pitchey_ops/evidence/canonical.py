@@ -15,6 +15,7 @@ What RFC 8785 leaves open is settled here:
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -39,6 +40,20 @@ def canonical(value: Any) -> bytes:
     return rfc8785.dumps(_plain(value))
 
 
+def read(data: bytes) -> Any:
+    """
+    Return what canonical JSON says, so that `canonical` of it gives the same bytes again.
+
+    A whole number without exponent beyond 2^53 was a float: integers of that size were written as strings.
+
+    Raises
+    ------
+    ValueError
+        When *data* is no JSON.
+    """
+    return json.loads(data, parse_int=_integer)
+
+
 def digest(data: bytes) -> str:
     """Return the SHA-256 of *data* as 64 hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
@@ -54,6 +69,11 @@ def iso(moment: datetime) -> str:
 def rounded(value: float) -> float | None:
     """Return *value* at 6 significant digits; None for NaN and the infinities."""
     return float(f"{value:.6g}") if math.isfinite(value) else None
+
+
+def _integer(digits: str) -> int | float:
+    value = int(digits)
+    return value if -_EXACT <= value <= _EXACT else float(digits)
 
 
 def _plain(value: Any) -> Any:

@@ -75,9 +75,7 @@ class Redactor:
         key: bytes | None = None,
     ) -> None:
         if "hash" in (addresses, emails) and not key:
-            raise ValueError(
-                "hashing addresses or e-mails needs the archive's key; nothing can be redacted without it"
-            )
+            raise ValueError("hashing addresses or e-mails needs the archive's key; nothing can be redacted without it")
         self._key = key or b""
         self._addresses = addresses == "hash"
         self._emails = emails == "hash"
@@ -161,9 +159,7 @@ class Redactor:
         for name in columns:
             if name not in frame.columns or frame.schema[name] != pl.String:
                 continue
-            suspects = (
-                frame.lazy().select(pl.col(name)).filter(self._sieve(name)).unique().collect().to_series()
-            )
+            suspects = frame.lazy().select(pl.col(name)).filter(self._sieve(name)).unique().collect().to_series()
             known = [value for value in suspects.to_list() if value is not None]
             cleaned = [self.text(value) for value in known]
             old = [a for a, b in zip(known, cleaned, strict=True) if a != b]
@@ -288,7 +284,9 @@ class Redactor:
         packed = _PACK.sub(b"", run).translate(_URLSAFE)
         for shift in range(4):
             part = packed[shift:]
-            plain = base64.b64decode(part[: len(part) // 4 * 4] if shift else part + b"=" * (-len(part) % 4))
+            if len(part) % 4 == 1:  # a character that begins nothing
+                part = part[:-1]
+            plain = base64.b64decode(part + b"=" * (-len(part) % 4))
             inner: bytes | None = plain
             if plain[:2] == b"\x1f\x8b" or (plain[:1] == b"\x78" and plain[1:2] in b"\x01\x5e\x9c\xda"):
                 inner = _inflate(plain)
@@ -298,7 +296,7 @@ class Redactor:
                 continue
             out = self._text(inner, depth + 1)
             if out is not inner and out != inner:
-                if shift == 0 and inner is plain and _is_text(plain) and not b"\n" in run:
+                if shift == 0 and inner is plain and _is_text(plain) and b"\n" not in run:
                     again = base64.b64encode(out)
                     return again.translate(_TO_URLSAFE) if _has_urlsafe(run) else again
                 return b"[redacted:base64]"
@@ -325,19 +323,16 @@ class Redactor:
         touched: set[int] = set()
         for start, end, _ in spans:
             touched.update(document.literals_in(start, end))
-        names = [n for n in document.secret_candidates(touched)]
+        names = document.secret_candidates(touched)
         masked: set[int] = set()
         for index, kind, name in names:
             for literal in document.value_strings(index):
                 masked.add(literal)
                 self._mask_literal(document, literal, kind, edits)
             number = document.value_number(index)
-            if (
-                number is not None
-                and patterns.numbers_too(kind, name)
-                and data[number[0] : number[1]] != b"0"
-            ):
-                edits[number[0]] = (*number, b"0")
+            if number is not None and patterns.numbers_too(kind, name):
+                zero = b"0.0" if re.search(rb"[.eE]", data[number[0] : number[1]]) else b"0"
+                edits[number[0]] = (*number, zero)
         for literal in sorted(touched - masked):
             start, end = document.span(literal)
             raw = data[start:end]

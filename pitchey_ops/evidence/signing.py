@@ -54,11 +54,7 @@ class Signer:
             return
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_bytes(
-            self.key.public_key().public_bytes(
-                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-            )
-        )
+        temporary.write_bytes(_pem(self.key.public_key()))
         temporary.replace(target)
 
 
@@ -96,12 +92,13 @@ def read_keys(root: Path) -> tuple[dict[str, Ed25519PublicKey], list[str]]:
     folder = root / KEYS
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         try:
-            key = serialization.load_pem_public_key(path.read_bytes())
+            data = path.read_bytes()
+            key = serialization.load_pem_public_key(data)
         except (OSError, ValueError, UnsupportedAlgorithm):
             faults.append(f"{KEYS}/{path.name}: not a public key")
             continue
-        if not isinstance(key, Ed25519PublicKey) or path.name != f"{keyid_of(key)}.pem":
-            faults.append(f"{KEYS}/{path.name}: the key is not the one that its name says")
+        if not isinstance(key, Ed25519PublicKey) or path.name != f"{keyid_of(key)}.pem" or data != _pem(key):
+            faults.append(f"{KEYS}/{path.name}: not the key, to the byte, that its name says")
             continue
         keys[keyid_of(key)] = key
     return keys, faults
@@ -111,6 +108,10 @@ def keyid_of(key: Ed25519PublicKey) -> str:
     """Return SHA-256 of the key's DER form (SubjectPublicKeyInfo), in hexadecimal."""
     der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(der).hexdigest()
+
+
+def _pem(key: Ed25519PublicKey) -> bytes:
+    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:
