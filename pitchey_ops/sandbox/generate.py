@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 
 from . import effects, figures, records, traffic
 from .builder import DAY, MINUTE, WEEK, Builder, Tracked
@@ -69,10 +70,17 @@ def build(
     KeyError
         For an unknown scenario.
     """
-    b = Builder(seed, now_ms, entries, mended_ms)
+    world = _draw(name, Builder(seed, now_ms, entries), fresh=fresh)
+    if mended_ms is None:
+        return world
+    return _spliced(world, _draw(name, Builder(seed, now_ms, entries, mended_ms), fresh=fresh), mended_ms)
+
+
+def _draw(name: str, b: Builder, *, fresh: bool) -> World:
+    """Draw every table of a scenario."""
     truth = catalogue()[name].stage(b)
     requests = traffic.draw(b)
-    since = now_ms - FRESH if fresh else None
+    since = b.now_ms - FRESH if fresh else None
     _ordinary_issues(b)
     for failed in (*requests.failed, *requests.stumbled):
         tracked = failed.fault.tracked
@@ -81,8 +89,8 @@ def build(
     _ordinary_security(b)
     return World(
         name=name,
-        seed=seed,
-        now_ms=now_ms,
+        seed=b.seed,
+        now_ms=b.now_ms,
         logs=records.logs(b, requests, since),
         metrics=figures.metrics(b, requests, since),
         db_posts=figures.db_posts(b, requests),
@@ -100,6 +108,30 @@ def build(
         oncall=ONCALL,
         truth=truth,
     )
+
+
+def _spliced(before: World, after: World, at_ms: int) -> World:
+    """Return the world that is *before* until *at_ms* and *after* from then on."""
+    tables = {}
+    for table in ("logs", "metrics", "db_posts", "vitals", "edge", "workers", "firewall", "probes"):
+        when = pl.col("arrival" if table == "logs" else "at")
+        old, new = getattr(before, table), getattr(after, table)
+        tables[table] = pl.concat([old.filter(when < at_ms), new.filter(when >= at_ms)]).sort("at", maintain_order=True)
+    new_times = {issue.id: issue.events_ms for issue in after.issues}
+    issues = []
+    for issue in before.issues:
+        times = [t for t in issue.events_ms if t < at_ms]
+        times += [t for t in new_times.get(issue.id, ()) if t >= at_ms]
+        if times:
+            issues.append(replace(issue, events_ms=tuple(times)))
+    security = {
+        kind: (
+            *(t for t in before.security_events.get(kind, ()) if t < at_ms),
+            *(t for t in after.security_events.get(kind, ()) if t >= at_ms),
+        )
+        for kind in sorted({*before.security_events, *after.security_events})
+    }
+    return replace(after, **tables, issues=tuple(issues), security_events=security)
 
 
 def _ordinary_issues(b: Builder) -> None:

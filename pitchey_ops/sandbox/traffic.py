@@ -63,7 +63,7 @@ class Traffic:
 
 
 def draw(b: Builder) -> Traffic:
-    """Draw the requests of all minutes. Earlier minutes do not depend on what happens later."""
+    """Draw the requests of all minutes."""
     rate = np.array([r.per_min for r in ROUTES]) * TRAFFIC * b.level[:, None]
     for paths, span, factor in b.traffic:
         columns = [INDEX[p] for p in paths] if paths else list(range(len(ROUTES)))

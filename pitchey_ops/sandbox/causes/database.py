@@ -87,10 +87,11 @@ def database_down(
     key: str = "database down",
     severity: str = "P1",
     end_ms: int | None = None,
-    posts: bool = True,
+    every_s: float = 0.0,
+    on_s: float = 0.0,
 ) -> Told:
-    """Nobody reaches the database: what the cache cannot answer fails."""
-    span = b.until_mended(b.onset_ms, end_ms, ramp_s=ramp_s)
+    """Nobody reaches the database, or only now and then: what the cache cannot answer fails."""
+    span = b.until_mended(b.onset_ms, end_ms, ramp_s=ramp_s, every_s=every_s, on_s=on_s)
     hits = fx.needing("database", share)
     fx.fail(
         b,
@@ -115,17 +116,16 @@ def database_down(
             tracked=tracked,
         ),
     )
-    if posts:
-        fx.database(
-            b,
-            span,
-            errorRate=share,
-            activeConnections=0.0,
-            queryCount=(1.0 - share, 0.0),
-            avgQueryTime=(0.4, 0.0),
-            p95QueryTime=(0.4, 0.0),
-            p99QueryTime=(0.4, 0.0),
-        )
+    fx.database(
+        b,
+        span,
+        errorRate=share,
+        activeConnections=0.0,
+        queryCount=(1.0 - share, 0.0),
+        avgQueryTime=(0.4, 0.0),
+        p95QueryTime=(0.4, 0.0),
+        p99QueryTime=(0.4, 0.0),
+    )
     return Told(services=("database", *owners(felt(hits))), routes=felt(hits), severity=severity)
 
 

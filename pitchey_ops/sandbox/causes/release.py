@@ -21,23 +21,26 @@ def release(
     uncaught: bool = False,
     severity: str = "P2",
     end_ms: int | None = None,
+    paths: tuple[str, ...] = (),
 ) -> Told:
     """
     Production is deployed *lead_s* seconds before the onset; a share of one service's requests fail since.
 
     Parameters
     ----------
+    paths
+        The routes that fail; all of the service when empty.
     uncaught
         The exception reaches the runtime: outcome ``scriptThrewException``, the edge's own page (1101).
     """
     deployment = fx.deploy(b, fx.PRODUCTION, b.onset_ms - int(lead_s * 1000), message)
-    paths = fx.owned_by(service)
+    hit = list(paths) or fx.owned_by(service)
     name = fx.release_name(deployment)
     fx.fail(
         b,
         Fault(
             key="release",
-            hits=fx.of(paths, share),
+            hits=fx.of(hit, share),
             span=b.until_mended(b.onset_ms, end_ms, ramp_s=ramp_s),
             status=500,
             page="cloudflare_html" if uncaught else "json",
@@ -60,4 +63,4 @@ def release(
             tracked=tracked,
         ),
     )
-    return Told(services=(service,), routes=tuple(paths), severity=severity)
+    return Told(services=(service,), routes=tuple(hit), severity=severity)
