@@ -5,6 +5,8 @@ In each text a blank line ends a group. Every line was written for these tests: 
 systems, the lines are nobody's.
 """
 
+# ruff: noqa: E501 - log lines are as long as they are
+
 LOOKALIKES: dict[str, str] = {
     "secure shell daemon": """
 reverse mapping checking getaddrinfo for mail.example.com.br [187.12.249.1] failed - POSSIBLE BREAK-IN ATTEMPT!

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -29,7 +29,7 @@ from ._masking import MASK, fine_keys, rough_keys
 PLACEHOLDER = "<*>"
 """What stands for a variable in a template."""
 
-MAX_KEYS = 5_000
+MAX_KEYS = 4_000
 """Most distinct masked keys that are compared word by word; see `group_messages` for the rest."""
 
 MAX_ROUGH_KEYS = 200_000
@@ -38,7 +38,13 @@ MAX_ROUGH_KEYS = 200_000
 MAX_FIRST_WORDS = 1_000
 """Most patterns made of first words alone."""
 
-MAX_TOKENS = 120
+FITTED_TEMPLATES = 20
+"""Templates with the most values that keys beyond `MAX_KEYS` are tried on."""
+
+FITTED_VALUES = 10
+"""Keys that such a template must have united: it has a variable that words stand for."""
+
+MAX_TOKENS = 80
 """Most words and signs of a key that are told apart; what follows is one more word."""
 
 TAIL_VALUES = 30
@@ -46,6 +52,9 @@ TAIL_VALUES = 30
 
 TAIL_WORDS = 3
 """Words that the common beginning of free text must have."""
+
+ENOUGH_CONSTANTS = 3
+"""Constant words that keys must share before what their values say counts in full."""
 
 Tokens = tuple[str, ...]
 
@@ -59,7 +68,6 @@ _GLUE = "\x02"  # stands for a blank inside quotes, so that quoted text is one w
 _NAME_FOLLOWS = frozenset(("user", "username", "account", "login", "owner", "host", "hostname", "client", "named"))
 _ENDS_A_NAME = frozenset(("from", "on", "at", "by", "[", "(", ""))
 _NAME_LABELS = ("name", "user", "host", "email", "account", "owner")
-_FLAGS = frozenset(("on", "off", "yes", "no", "up", "down", "enabled", "disabled", "ok"))
 _QUOTES = frozenset(('"', "'", "`"))
 _KIND_WORD = re.compile(r"(?:Exception|Error|Failure|Fault|Warning|Timeout)$")
 _STATE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*$")
@@ -89,7 +97,7 @@ class Grouping:
     patterns
         One row a pattern, most frequent first: ``pattern_id``, ``template``, ``count``.
     overflow
-        Distinct masked keys that were too many to compare, grouped by their first words alone; 0 as a rule.
+        Distinct masked keys that were too many to compare; 0 as a rule.
     """
 
     pattern_ids: pl.Series
@@ -104,10 +112,11 @@ def group_messages(messages: pl.Series) -> Grouping:
     A pattern's id is the digest of its template, the same in every run. Order and frequency of the messages make
     no difference. Work per message is two columnar passes; all else is paid per distinct key.
 
-    Of more than `MAX_KEYS` distinct masked keys, the most frequent are compared word by word (ties by text); the
-    others are grouped by their first three words alone, at most `MAX_FIRST_WORDS` such patterns, and what is left
-    is the one pattern ``<*>``. So a million messages without anything in common end in a bounded time and a readable
-    number of patterns; `Grouping.overflow` tells that it happened. Only then do frequencies matter.
+    Of more than `MAX_KEYS` distinct masked keys, the most frequent are compared word by word (ties by text). The
+    others fall to the templates that these gave where they fit, else to a pattern of their first three words, at most
+    `MAX_FIRST_WORDS` such; what is left is the one pattern ``<*>``. So a million messages without anything in common
+    end in a bounded time and a readable number of patterns; `Grouping.overflow` tells that it happened. Only then do
+    frequencies matter.
 
     Returns
     -------
@@ -148,14 +157,15 @@ def assign(counted: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     )
     keys = fine.group_by("fine").agg(pl.col("count").sum()).sort(["count", "fine"], descending=[True, False])
     compared: list[str] = keys["fine"].head(MAX_KEYS).to_list()
-    template = {key: render(tokens) for key, tokens in merge_keys(compared).items()}
+    merged = merge_keys(compared)
+    template = {key: render(tokens) for key, tokens in merged.items()}
     named = pl.concat(
         [
             pl.DataFrame(
                 {"fine": compared, "template": [template[key] for key in compared]},
                 schema={"fine": pl.String, "template": pl.String},
             ),
-            _by_first_words(keys.slice(MAX_KEYS)),
+            _beyond(keys.slice(MAX_KEYS), merged),
         ]
     )
     ids = pl.DataFrame({"template": named["template"].unique().sort()}).with_columns(
@@ -190,7 +200,8 @@ def tokenise(key: str) -> Tokens:
     Return the words and signs of a masked key.
 
     A word with a masked part is a mask; quoted text (an HTTP request line excepted) and a remark in brackets are one
-    word each; repeated lists of the same form (``a=1, a=2``) are told once, more than three equal signs in a row are three.
+    word each; repeated lists of the same form (``a=1, a=2``) are told once, and more than three equal signs in a
+    row are three.
     """
     key = _REPEATED_SIGN.sub(r"\1\1\1", key)
     found: list[tuple[int, int, str]] = []
@@ -223,12 +234,17 @@ def _plain(key: str, start: int, stop: int) -> Iterable[tuple[int, int, str]]:
 
 def _told_once(tokens: list[str]) -> Tokens:
     """Drop what repeats the tokens just before it, where these hold a mask: lists of variable length."""
+    texts = [_text(token) for token in tokens]
     for period in range(1, 7):
         at = 0
-        while at + 2 * period <= len(tokens):
-            first = [_text(token) for token in tokens[at : at + period]]
-            if MASK in first and first == [_text(token) for token in tokens[at + period : at + 2 * period]]:
-                del tokens[at + period : at + 2 * period]
+        while at + 2 * period <= len(texts):
+            middle = at + period
+            if (
+                texts[at] == texts[middle]
+                and MASK in texts[at:middle]
+                and texts[at:middle] == texts[middle : middle + period]
+            ):
+                del tokens[middle : middle + period], texts[middle : middle + period]
             else:
                 at += 1
     return tuple(tokens)
@@ -323,14 +339,10 @@ def _merge_at(rows: list[Tokens], places: list[int], width: int) -> dict[Tokens,
     template = {row: row for row in rows}
     current = rows
     while len(current) > 1:
-        open_at: dict[tuple[tuple[int, ...], Tokens], list[Tokens]] = defaultdict(list)
-        for row in current:
-            for where in combinations(places, width):
-                open_at[where, _masked(row, where)].append(row)
         candidates = [
-            (len(same), where, merged, same)
-            for (where, merged), same in open_at.items()
-            if len(same) > 1
+            (same, where)
+            for where, same in _alike_but_for(current, places, width)
+            if (width == 1 or _constants(same[0], places, where) >= 2 * width)
             and all(
                 len({row[place] for row in same}) > 1 and _evidence(same, place, places, where) >= 1 for place in where
             )
@@ -338,12 +350,38 @@ def _merge_at(rows: list[Tokens], places: list[int], width: int) -> dict[Tokens,
         if not candidates:
             break
         taken: dict[Tokens, Tokens] = {}
-        for _, _, merged, same in sorted(candidates, key=lambda one: (-one[0], one[1], one[2])):
+        # the largest first; of equals the one further left, then by text
+        for same, where in sorted(candidates, key=lambda one: (-len(one[0]), one[1], one[0][0])):
             if not any(row in taken for row in same):
-                taken.update(dict.fromkeys(same, merged))
+                taken.update(dict.fromkeys(same, _masked(same[0], where)))
         template = {row: taken.get(now, now) for row, now in template.items()}
         current = sorted({taken.get(row, row) for row in current})
     return template
+
+
+def _alike_but_for(rows: list[Tokens], places: list[int], width: int) -> Iterable[tuple[tuple[int, ...], list[Tokens]]]:
+    """Yield ``(where, same)``: two or more *rows*, sorted as given, that are equal but for the places *where*."""
+    # a row's sum of hashes less those at some places is equal for rows that are equal elsewhere: this finds the few
+    # that are worth comparing without copying every row for every place
+    sums: dict[tuple[int, tuple[int, ...]], list[int]] = defaultdict(list)
+    for index, row in enumerate(rows):
+        parts = [hash((place, token)) for place, token in enumerate(row)]
+        total = sum(parts)
+        if width == 1:
+            for place in places:
+                sums[total - parts[place], (place,)].append(index)
+        else:
+            for where in combinations(places, width):
+                sums[total - sum(parts[place] for place in where), where].append(index)
+    for (_, where), indices in sums.items():
+        if len(indices) < 2:
+            continue
+        exact: dict[Tokens, list[Tokens]] = defaultdict(list)
+        for index in indices:
+            exact[_masked(rows[index], where)].append(rows[index])
+        for same in exact.values():
+            if len(same) > 1:
+                yield where, same
 
 
 def _masked(row: Tokens, where: Iterable[int]) -> Tokens:
@@ -371,26 +409,19 @@ def _evidence(rows: list[Tokens], place: int, places: list[int], varying: Iterab
         return 0.0  # what went wrong is no mere value
     variable = set(varying)
     row = rows[0]
-    constant = sum(1 for other in places if other not in variable and _text(row[other]) != MASK)
-    if constant < len(variable) or not constant:
+    constant = _constants(row, places, variable)
+    if constant < len(variable):
         return 0.0
-    if values <= _FLAGS | {MASK} and _in_brackets(row, place):
-        return 1.0
     words = sum(_weight(value) for value in values if value != MASK) * _place_factor(row, place)
-    if constant == 1:
-        words /= 2
+    # unrelated messages may share a word or two ("Failed to ..."), hardly three and their shape
+    words *= min(1.0, constant / ENOUGH_CONSTANTS)
     return words + (_OF_A_MASK if MASK in values else 0.0)
 
 
-def _in_brackets(row: Tokens, place: int) -> bool:
-    """Return whether nothing but flags stands between *place* and the brackets around it."""
-    left, right = place, place
-    flags = _FLAGS | {MASK}
-    while left > 0 and _text(row[left]) in flags:
-        left -= 1
-    while right < len(row) - 1 and _text(row[right]) in flags:
-        right += 1
-    return _text(row[left]) + _text(row[right]) in ("()", "[]", "{}", "<>")
+def _constants(row: Tokens, places: list[int], variable: Iterable[int]) -> int:
+    """Return how many words of *row* are neither at a *variable* place nor masked."""
+    open_places = set(variable)
+    return sum(1 for place in places if place not in open_places and _text(row[place]) != MASK)
 
 
 def _place_factor(row: Tokens, place: int) -> float:
@@ -439,6 +470,33 @@ def _beginnings(row: Tokens) -> Iterable[int]:
         if words >= TAIL_WORDS:
             yield length
         words += _is_word(token) and _text(token) != MASK
+
+
+def _beyond(keys: pl.DataFrame, merged: dict[str, Tokens]) -> pl.DataFrame:
+    """Return ``fine`` and ``template`` for keys that were too many to compare."""
+    parts: list[pl.DataFrame] = []
+    rest = keys
+    if rest.height:
+        united = Counter(merged.values())
+        often = sorted((tokens for tokens in united if united[tokens] >= FITTED_VALUES), key=lambda t: (-united[t], t))
+        for tokens in often[:FITTED_TEMPLATES]:
+            fits = rest["fine"].str.contains(_expression(tokens))
+            parts.append(rest.filter(fits).select("fine", pl.lit(render(tokens)).alias("template")))
+            rest = rest.filter(~fits)
+    return pl.concat([*parts, _by_first_words(rest)])
+
+
+def _expression(tokens: Tokens) -> str:
+    """Return the regular expression (Rust) of the keys that *tokens* are a template of."""
+    out: list[str] = []
+    for at, token in enumerate(tokens):
+        text = _text(token)
+        if text == MASK:
+            piece = ".+" if at == len(tokens) - 1 else r"[^\s]+"
+        else:
+            piece = r"\s+".join(re.escape(part) for part in text.split(_GLUE))
+        out.append(piece if token.startswith(_TIGHT) or not out else r"\s+" + piece)
+    return "^" + "".join(out) + "$"
 
 
 def _by_first_words(keys: pl.DataFrame) -> pl.DataFrame:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import polars as pl
 
 MASK = "\x01"
-"""Stands for a masked value inside keys: one byte that log text does not hold (a line that does is just masked there)."""
+"""Stands for a masked value inside keys: one byte that log text rarely holds, and is masked where it does."""
 
 MAX_PREFIX_CHARS = 1_024
 """Longest part of a line that grouping looks at; what a line says stands at its beginning."""
@@ -43,13 +43,16 @@ ROUGH = "|".join(
 )
 """The one expression of stage 1."""
 
+_TERMINAL = r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07\x1b]{0,200}\x07)"  # colours, cursor, window titles
+
 _VALUE = (
     r"""(?:"[^"]*"|'[^']*'|[^\s,;&|=<>(){}\[\]"']*(?:\{[^{}=]*\}|\([^()=]*\)|\[[^\[\]=]*\])"""
     r"""|[^\s,;&|=<>(){}\[\]"']*)"""
 )
 
+_SWITCH = r"(?:on|off|yes|no|up|down|enabled?|disabled?|ON|OFF|YES|NO|UP|DOWN)"
+
 KINDS: tuple[tuple[str, str, str], ...] = (
-    ("terminal colours", r"\x1b\[[0-9;?\x01]*[A-Za-z]", ""),
     ("control characters", r"[\x00\x02-\x1f\x7f]+", " "),
     (
         "JSON members",
@@ -70,6 +73,11 @@ KINDS: tuple[tuple[str, str, str], ...] = (
     ("hosts", r"(?i)(?-u:\b)(?:[a-z_][\w\-]*\.)+(?:" + _HOST_ENDINGS + r")(?-u:\b)(?::\x01)?", MASK),
     ("names with a port", r"(?-u:\b)[A-Za-z][\w\-]*(?:\.[\w\-]+)+:\x01", MASK),
     ("booleans and nothings", r"(?-u:\b)(?:true|false|True|False|TRUE|FALSE|null|NULL|undefined|NaN)(?-u:\b)", MASK),
+    (
+        "switches in brackets",
+        rf"([(\[{{<]\s*){_SWITCH}(?:[\s,]+{_SWITCH})*(\s*[)\]}}>])",
+        "${1}\x01${2}",
+    ),
     (
         "dates in words",
         r"(?-u:\b)(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6},?\s+)?"
@@ -98,12 +106,15 @@ def heads(messages: pl.Series) -> pl.Series:
     """
     Return the part of each message that says what it is about.
 
-    That is the first line that holds more than blanks, at most `MAX_PREFIX_CHARS` of it. A Python traceback says
-    what happened only on its last line, which is put behind the first. Null is an empty text.
+    That is the first line that holds more than blanks, without terminal sequences, at most `MAX_PREFIX_CHARS` of
+    it. A Python traceback says what happened only on its last line, which is put behind the first. Null is an empty
+    text.
     """
     text = messages.fill_null("")
     # each of these passes is skipped where no line needs it
     if text.str.len_bytes().max() or 0:
+        if text.str.contains("\x1b", literal=True).any():
+            text = text.str.replace_all(_TERMINAL, "")
         if text.str.contains("\n", literal=True).any():
             column = pl.col("m")
             last = column.str.slice(-MAX_PREFIX_CHARS).str.strip_chars().str.extract(r"([^\n]*)$")

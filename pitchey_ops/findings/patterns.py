@@ -11,6 +11,7 @@ are neither new nor rising but null.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -141,7 +142,7 @@ def new_or_rising(
     return (
         frame.with_columns(pl.when("comparable").then(pl.col(judged)))
         .select(list(CHANGES))
-        .cast(dict(CHANGES))
+        .cast(cast(Any, CHANGES))
         .sort(
             ["surprise", "count_after", "pattern_id"], descending=[True, True, False], nulls_last=[True, False, False]
         )
@@ -192,7 +193,7 @@ def _described(lines: pl.DataFrame, of_code: pl.DataFrame) -> pl.DataFrame:
         .with_columns(pl.col("services").fill_null([]))
         .with_columns(pl.col("services").list.first().alias("service"))
         .select(list(PATTERNS))
-        .cast(dict(PATTERNS))
+        .cast(cast(Any, PATTERNS))
         .sort(["count", "pattern_id"], descending=[True, False])
     )
 
