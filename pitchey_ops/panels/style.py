@@ -153,7 +153,20 @@ def dress(axes: Axes) -> None:
 
 def subject(axes: Axes, words: str) -> None:
     """Say over the picture what is drawn, with its unit: read before the axis, and not turned on its side."""
-    axes.set_title(words, loc="left", fontsize=FONT_SIZE, color=INK, fontweight="bold", pad=8, parse_math=False)
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    height = _height_in(axes)
+    figure.text(
+        0.1 / WIDTH_IN,
+        1 - 0.09 / height,
+        words,
+        ha="left",
+        va="top",
+        fontsize=FONT_SIZE,
+        color=INK,
+        fontweight="bold",
+        parse_math=False,
+    )
 
 
 def plot_text(text: object, limit: int = 36) -> str:
@@ -338,13 +351,28 @@ def steps(
 
 
 def value_axis(
-    axes: Axes, top: float, *, unit: str = "", low: float = 0.0, headroom: float = 1.0, whole: bool = False
+    axes: Axes,
+    top: float,
+    *,
+    unit: str = "",
+    low: float = 0.0,
+    headroom: float = 1.0,
+    whole: bool = False,
+    ceiling: float | None = None,
 ) -> None:
-    """Give *axes* a y axis from *low* to a little over *top*, with readable figures and the unit behind each."""
+    """
+    Give *axes* a y axis from *low* to a little over *top*, with readable figures and the unit behind each.
+
+    *ceiling* is the largest value there can be (100 for percent): no figure stands above it.
+    """
     top = top if math.isfinite(top) and top > low else low + 1.0
     axes.set_ylim(low, low + (top - low) * 1.05 * headroom)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=whole))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{short(value)}{unit}"))
+    if ceiling is not None:
+        axes.yaxis.set_major_locator(
+            FixedLocator([ceiling * part / 4 for part in range(5) if ceiling * part / 4 <= top])
+        )
 
 
 def short(value: float) -> str:
@@ -400,7 +428,7 @@ def place(
     axes: Axes,
     *,
     left_in: float = 0.62,
-    right_in: float = 0.2,
+    right_in: float = 0.28,
     bottom_in: float = 0.5,
     top_in: float = 0.34,
     rows: int = 0,

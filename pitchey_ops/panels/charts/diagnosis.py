@@ -67,7 +67,7 @@ def hypotheses(
         style.word(axes, float(for_[at]) + 0.01 * sum(reach), float(y[at]), percent(score.confidence), va="center")
     axes.set_xlim(-reach[1] * 1.05, reach[0] + room)
     axes.set_ylim(-len(drawn) + 0.4, 0.6)
-    axes.set_yticks(y, [style.plot_text(say[score.id], 34) for score in drawn], parse_math=False)
+    axes.set_yticks(y, [style.plot_text(say[score.id], 32) for score in drawn], parse_math=False)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(
         "◀ against      decibans (10 = ten times as likely)      for ▶",

@@ -306,7 +306,8 @@ def measure_over_time(
         top = max(top, limit)
         style.limit_line(axes, limit, limit_words or f"limit: {shown(limit)}", color=style.MUTED)
     style.subject(axes, f"{what} in {unit}, mean per {style.bin_words(width)}" if unit else what)
-    style.value_axis(axes, max(top, 1e-9), headroom=1.3)
+    percents = unit == "%" and top <= 100
+    style.value_axis(axes, 100.0 if percents else max(top, 1e-9), headroom=1.3, ceiling=100.0 if percents else None)
     style.time_axis(axes, marks)
     style.draw_marks(axes, marks)
     labels = [style.plot_text(who) for who, *_ in lines]
@@ -435,10 +436,11 @@ def web_vitals(rows: Sequence[VitalRow], *, why_empty: str = "", shown: int = 12
         axes.plot([x], [y], marker=marker, color=color, markersize=8, linestyle="none")
         style.word(
             axes,
-            float(x) + 0.09,
+            float(x) + 0.14,
             float(y),
             f"{_quantity(VITALS[row.vital][2])(row.p75)}  ({('good', 'needs work', 'poor')[_level(row)]})",
             va="center",
+            bbox=style.BOX,
         )
     for x, words in ((1.0, "good"), (2.0, "poor")):
         axes.axvline(x, color=style.MUTED, linewidth=1.1, linestyle=(0, (6, 3)), zorder=1)

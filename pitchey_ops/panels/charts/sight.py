@@ -52,7 +52,8 @@ def coverage(sources: Sequence[SourceSeen], window: Window, *, why_empty: str = 
         seen = one.coverage
         left = start if seen.asked_start is None else max(start, seen.asked_start.timestamp())
         right = end if seen.asked_end is None else min(end, seen.asked_end.timestamp())
-        if one.status != "not_configured" and right > left:
+        now_only = seen.asked_start is None and one.status in ("observed", "no_data")
+        if one.status != "not_configured" and not now_only and right > left:
             axes.barh([-at], [right - left], left=left, height=0.56, color="none", edgecolor=style.GREY, linewidth=0.9)
             if one.status in ("unavailable", "blind"):
                 axes.barh(
@@ -182,7 +183,7 @@ def freshness(rows: Sequence[FreshRow], now: datetime, *, why_empty: str = "", s
     ages = np.array([max(1.0, min(age(row), 1e9)) if row.last_seen else np.nan for row in drawn])
     top = max(float(np.nanmax(ages)) if np.isfinite(ages).any() else 60.0, 60.0)
     axes.set_xscale("log")
-    axes.set_xlim(1, top * 6)
+    axes.set_xlim(1, top * 1.5)
     for at, row in enumerate(drawn):
         bad = state(row) in ("SILENT", "never heard", "blind")
         if np.isfinite(ages[at]):
@@ -193,16 +194,24 @@ def freshness(rows: Sequence[FreshRow], now: datetime, *, why_empty: str = "", s
         if row.expected_every_s:
             axes.plot([row.expected_every_s] * 2, [-at - 0.42, -at + 0.42], color=style.INK, linewidth=2)
         words = state(row) if row.last_seen is None else f"{span_words(age(row))} – {state(row)}"
-        place = 1.3 if not np.isfinite(ages[at]) else max(float(ages[at]), row.expected_every_s or 1.0) * 1.12
-        style.word(axes, min(place, top * 1.12), -at, words, va="center", bbox=style.BOX)
+        style.word(
+            axes,
+            1.015,
+            -at,
+            words,
+            transform=axes.get_yaxis_transform(),
+            va="center",
+            color=style.VERMILION if bad else style.INK,
+            fontweight="bold" if bad else "normal",
+        )
     axes.set_ylim(-len(drawn) + 0.4, 0.6)
     axes.set_yticks(-np.arange(len(drawn)), [style.plot_text(row.name, 28) for row in drawn], parse_math=False)
     axes.tick_params(axis="y", length=0)
-    ticks = [t for t in (1, 10, 60, 600, 3600, 21600, 86400, 604800, 31536000) if t <= top * 6]
+    ticks = [t for t in (1, 10, 60, 600, 3600, 21600, 86400, 604800, 31536000) if t <= top * 1.5]
     axes.set_xticks(ticks, [span_words(t) for t in ticks], parse_math=False)
     axes.minorticks_off()
     style.subject(axes, f"time since last heard, at {now:%H:%M:%S} UTC; black mark: expected rhythm")
-    style.place(figure, axes, left_in=2.0, bottom_in=0.32)
+    style.place(figure, axes, left_in=2.2, right_in=1.75, bottom_in=0.32)
     left = len(ranked) - len(drawn)
     return Panel(
         id="freshness",
@@ -273,7 +282,7 @@ def contradictions(rows: Sequence[Contradiction], *, compared: int | None = None
     return Panel(
         id="contradictions",
         question=question,
-        title=f"{first.one} says “{name(first.one_says, 50)}”, but {first.other} says “{name(first.other_says, 50)}”",
+        title=f"{first.one}: “{name(first.one_says, 50)}”, but {first.other}: “{name(first.other_says, 50)}”",
         sentence=f"{count(len(rows), 'contradiction')}. Believe {first.believe} on {first.subject}"
         + (f": {first.why}." if first.why else "."),
         table=Table(

@@ -1,0 +1,63 @@
+"""One function a step of the written runbook: from an investigation to the step's panel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from ..base import Panel
+from ..view import View
+from . import changes, logs, people, plans, platform, requests
+
+StepPanel = Callable[[View], Panel]
+
+STEP_PANELS: Mapping[str, StepPanel] = {
+    "initial.ack-slack": plans.plan_of("initial.ack-slack"),
+    "initial.ack-api": plans.plan_of("initial.ack-api"),
+    "initial.dashboard": people.dashboard,
+    "initial.recent-changes": changes.recent,
+    "initial.impact": requests.impact,
+    "initial.severity": people.severity,
+    "initial.slack-update": plans.plan_of("initial.slack-update"),
+    "initial.escalate": plans.plan_of("initial.escalate"),
+    "initial.pagerduty": plans.plan_of("initial.pagerduty"),
+    "initial.sentry": changes.sentry,
+    "investigate.health": platform.health,
+    "investigate.error-logs": logs.patterns,
+    "investigate.search": logs.search,
+    "investigate.apm-summary": platform.contradictions,
+    "investigate.response-time": requests.response_time,
+    "contacts.team": people.contacts,
+    "outage.cloudflare-status": platform.cloudflare_status,
+    "outage.main-worker": platform.main_worker,
+    "outage.db-connectivity": platform.db_connectivity,
+    "outage.deployments": changes.deployments,
+    "outage.tail": requests.worker_outcomes,
+    "outage.error-patterns": logs.over_time,
+    "outage.rollback": plans.plan_of("outage.rollback"),
+    "outage.db-pool": platform.db_pool,
+    "outage.db-long-queries": platform.db_activity,
+    "outage.cf-dashboard": people.cloudflare_dashboard,
+    "outage.under-attack": plans.plan_of("outage.under-attack"),
+    "outage.firewall-review": platform.firewall,
+    "outage.verify": platform.verify,
+    "outage.watch": requests.watch,
+    "error-rate.breakdown": requests.breakdown,
+    "error-rate.top-errors": logs.patterns,
+    "error-rate.auth-service": logs.of_service("auth"),
+    "error-rate.pitch-service": logs.of_service("pitch"),
+    "error-rate.response-time": requests.response_time,
+    "error-rate.jwt": logs.of_kinds(
+        "tokens and sessions", "token_signature_errors", "auth_failing", "credentials_rejected"
+    ),
+    "error-rate.auth-verify": platform.auth_verify,
+    "error-rate.database": platform.db_figures,
+    "error-rate.third-party": logs.of_kinds("external providers", "third_party_errors"),
+    "error-rate.circuit-breaker": logs.circuit_breakers,
+}
+"""Every step that a notebook shows; a test holds this against ``steps.yaml`` and the notebooks."""
+
+
+def step_panel(view: View, step: str) -> Panel:
+    """Return the panel of *step*; its id is the step's, so that a report can point at it."""
+    return replace(STEP_PANELS[step](view), id=step.replace(".", "-"))
