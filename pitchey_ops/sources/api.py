@@ -41,9 +41,7 @@ Kind = Literal[
     "unreachable",
     "wrong",
 ]
-FAILING: frozenset[Kind] = frozenset(
-    {"edge_error", "server_error", "rate_limited", "timeout", "unreachable", "wrong"}
-)
+FAILING: frozenset[Kind] = frozenset({"edge_error", "server_error", "rate_limited", "timeout", "unreachable", "wrong"})
 """Kinds that are failures of the platform. A missing route and a refusal are not: they are other findings."""
 
 SAMPLES = 3
@@ -168,9 +166,7 @@ class Api(Source):
             return await self.channel.ask(question)
 
         exchanges = await asyncio.gather(*(sample(number) for number in range(1, self.samples + 1)))
-        return observed_all(
-            key, self.name, exchanges, self.window.end, lambda: read_samples(exchanges, route, judge)
-        )
+        return observed_all(key, self.name, exchanges, self.window.end, lambda: read_samples(exchanges, route, judge))
 
 
 def read_samples(exchanges: Sequence[Exchange], route: str, judge: Judge) -> Reading[ProbeResult]:

@@ -205,9 +205,7 @@ def read_points(exchange: Exchange, window: Window, *, metric: str) -> Reading[M
     )
     if not items:
         coverage = replace(coverage, share=None)
-    page = MetricPage(
-        name=metric, points=points, points_read=len(items), rejected=dict(sorted(rejected.items()))
-    )
+    page = MetricPage(name=metric, points=points, points_read=len(items), rejected=dict(sorted(rejected.items())))
     said = []
     if status == "blind":
         newest = f"{seen_end:%Y-%m-%d %H:%M:%S} UTC" if seen_end else "nothing usable"
@@ -302,15 +300,12 @@ def read_summary(exchange: Exchange, *, stale_after_s: float) -> Reading[ApmSumm
     )
     nothing = summary.database is None and not summary.vitals
     nothing = nothing and all(
-        figure is None
-        for figure in (summary.response_avg_ms, summary.response_p95_ms, summary.error_rate_current)
+        figure is None for figure in (summary.response_avg_ms, summary.response_p95_ms, summary.error_rate_current)
     )
     said = ["sees only the oldest 1,000 points of each metric"]
     if summary.database is not None and summary.database.stale:
         age = summary.database.age_s
-        said.append(
-            "database figures " + ("without a time" if age is None else f"stand still since {age:.0f} s")
-        )
+        said.append("database figures " + ("without a time" if age is None else f"stand still since {age:.0f} s"))
     if nothing:
         said.append("all zero: no samples, or its store failed")
     return Reading(

@@ -268,8 +268,8 @@ from pg_stat_database where datname = current_database()""",
         sql="""
 select name::text as name, setting::text as setting, unit::text as unit
 from pg_settings
-where name in ('max_connections', 'shared_buffers', 'work_mem', 'effective_cache_size', 'statement_timeout',
- 'idle_in_transaction_session_timeout', 'lock_timeout', 'deadlock_timeout', 'autovacuum', 'server_version')
+where name in ('max_connections', 'shared_buffers', 'work_mem', 'effective_cache_size', 'deadlock_timeout',
+ 'autovacuum', 'server_version')
 order by name""",
         columns={"name": pl.String, "setting": pl.String, "unit": pl.String},
     ),

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from ..errors import BadPayload
+from ..errors import BadPayload, SourceFailed
 from ..models.exchange import Exchange
 from ..models.observation import Coverage, Observation
 from .reading import Reading, asked, json_of, mapping, number, objects, text_of
@@ -22,12 +22,13 @@ from .source import Source
 
 T = TypeVar("T")
 
+_AMBIGUOUS = "Here a 500 stands for a failing KV or R2, and also for two readers within one second, which is no outage."
 INTERVAL_S = 300.0
 APART_S = 1.1
 
 CONSTANTS: Mapping[str, frozenset[str]] = {
     "health.worker": frozenset({"errorRate", "cpuUtilization", "memoryUtilization"}),
-    "health.kv": frozenset(),
+    "health.kv": frozenset({"availability"}),  # of the service's own probe key (trap 16)
     "health.r2": frozenset({"availability"}),
     "health.durableObjects": frozenset(),
     "health.database": frozenset({"status", "connectionPool", "queryLatency", "errorRate"}),
@@ -103,7 +104,7 @@ class Infra(Source):
 
     def __init__(self, *args: Any, apart_s: float = APART_S) -> None:
         super().__init__(*args)
-        self._apart_s = apart_s
+        self.apart_s = apart_s
         self._turn = asyncio.Lock()
         self._just_asked = False
 
@@ -140,12 +141,17 @@ class Infra(Source):
     async def _changing(self, probe: str, path: str, reader: Callable[[Exchange], Reading[T]]) -> Observation[T]:
         async with self._turn:
             if self._just_asked:
-                await asyncio.sleep(self._apart_s)
+                await asyncio.sleep(self.apart_s)
                 self._just_asked = False
 
             def note(exchange: Exchange) -> Reading[T]:
                 self._just_asked = exchange.took_ms > 0 and not exchange.shared
-                return reader(exchange)
+                try:
+                    return reader(exchange)
+                except SourceFailed as exc:
+                    if exc.status == 500:
+                        raise SourceFailed(f"{exc} {_AMBIGUOUS}", status=500) from None
+                    raise
 
             return await self.read(
                 probe,

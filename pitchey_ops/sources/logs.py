@@ -188,9 +188,7 @@ class Logs(Source):
         )
 
 
-def read_page(
-    exchange: Exchange, window: Window, *, service: str | None, filtered: bool = False
-) -> Reading[LogPage]:
+def read_page(exchange: Exchange, window: Window, *, service: str | None, filtered: bool = False) -> Reading[LogPage]:
     """
     Read an answer of ``/logs/query``.
 
@@ -426,9 +424,7 @@ def read_stats(exchange: Exchange) -> Reading[LogStats]:
     )
     if stats.entries is None:
         raise BadPayload(f"{asked(exchange)}: no number 'totalLogs'. Nothing was read.")
-    coverage = Coverage(
-        asked_start=start, asked_end=end, count=stats.entries, cut=stats.entries >= CUT_SUSPECTED
-    )
+    coverage = Coverage(asked_start=start, asked_end=end, count=stats.entries, cut=stats.entries >= CUT_SUSPECTED)
     age = "unknown" if stats.age_s is None else f"{stats.age_s:.0f} s"
     return Reading(
         value=stats,

@@ -273,6 +273,7 @@ class R2(Source):
         question = self.question(
             observation_id(self.name, "object", short),
             f"/{self._bucket()}/{quote(key.path, safe='/-_.~')}",
+            share_for_s=0.0,  # thousands of small answers; each is cheaper asked again than kept
         )
         assert question is not None
         return await self.channel.ask(self._signed(question))

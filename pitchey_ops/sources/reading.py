@@ -86,9 +86,7 @@ _LIKELY: dict[Reason, str] = {
 }
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_EDGE_CODE = re.compile(
-    r"\berror(?:\s+code)?[\s:]{0,4}(?:<[^<>]{0,200}>\s{0,20}){0,4}(\d{3,4})\b", re.IGNORECASE
-)
+_EDGE_CODE = re.compile(r"\berror(?:\s+code)?[\s:]{0,4}(?:<[^<>]{0,200}>\s{0,20}){0,4}(\d{3,4})\b", re.IGNORECASE)
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")
 
 
@@ -102,9 +100,7 @@ class Reading(Generic[T]):
     detail: str = ""
 
 
-async def observe(
-    channel: Channel, question: Question, read: Callable[[Exchange], Reading[T]]
-) -> Observation[T]:
+async def observe(channel: Channel, question: Question, read: Callable[[Exchange], Reading[T]]) -> Observation[T]:
     """Ask *question*, *read* the exchange, and return what was seen or why nothing was."""
     return observed(question.key, await channel.ask(question), read)
 
@@ -165,9 +161,7 @@ def not_configured(key: str, source: str, at: datetime, *settings: str) -> Unava
         source=source,
         at=at,
         reason="not_configured",
-        detail=(
-            f"{source} is not part of this environment: {' and '.join(settings)} not set. It was not asked."
-        ),
+        detail=(f"{source} is not part of this environment: {' and '.join(settings)} not set. It was not asked."),
     )
 
 
@@ -266,8 +260,7 @@ def answer(exchange: Exchange, *, statuses: frozenset[int] | None = None) -> Exc
         )
     if status == 429:
         raise SourceRateLimited(
-            f"{what} was turned away (429): too many requests. It was tried again as often as the budget "
-            "allowed."
+            f"{what} was turned away (429): too many requests. It was tried again as often as the budget allowed."
         )
     if status >= 500 and BLIND_TEXT in exchange.body[:4096].decode("utf-8", "replace"):
         raise SourceBlind(
