@@ -254,8 +254,9 @@ def _add_scripts(
     subrequests: float,
     rng: np.random.Generator,
 ) -> None:
-    """Append the rows of one script, changed by its `WorkerShift`."""
+    """Append the rows of one script, changed by its `WorkerShift`; its wall time holds what requests wait for."""
     cpu = np.full(len(b.minutes), cpu_us)
+    wait_us = _longest_wait_ms(b) * 1000 if script == "pitchey-production" else np.zeros(len(b.minutes))
     tables = dict(outcomes)
     for shift in b.workers:
         if shift.script != script:
@@ -286,10 +287,22 @@ def _add_scripts(
                     "subrequests": np.round(runs * subrequests * (0.4 if bad_one else 1.0)).astype(np.int64),
                     "cpu_p50_us": np.maximum(cpu[rows] * spread[0], limit),
                     "cpu_p99_us": np.maximum(cpu[rows] * 5.5 * spread[1], limit),
-                    "wall_p99_us": cpu[rows] * 160 * spread[2],
+                    "wall_p99_us": (cpu_us * 160 + wait_us[rows]) * spread[2],
                 }
             ).with_columns(script=pl.lit(script), status=pl.lit(status))
         )
+
+
+def _longest_wait_ms(b: Builder) -> Floats:
+    """Return what the slowest hundredth of the Worker's requests wait beyond the ordinary, by minute, ms."""
+    wait = np.zeros(len(b.minutes))
+    for slow in b.slows:
+        usual = max((ROUTES[INDEX[p]].median_ms for p in slow.hits), default=0.0)
+        wait = np.maximum(wait, slow.span.by_minute(b.minutes) * (slow.add_ms * 1.9 + usual * (slow.factor - 1)))
+    for fault in b.faults:
+        if fault.outcome != "none" and fault.took_ms > 400:
+            wait = np.maximum(wait, (fault.span.by_minute(b.minutes) > 0) * fault.took_ms * 1.5)
+    return wait
 
 
 def healthy_status(b: Builder, path: str) -> int:
