@@ -50,11 +50,14 @@ RATIO, SHARE_DIFFERENCE, COUNT_DIFFERENCE = 1.5, 0.02, 3.0
 RAMP_RATIO = 2.25
 """A slow rise must be larger: within two hours the rhythm of a day may add half as much again, not this."""
 
+MARGIN = 7.0
+"""Nats by which a step or ramp must beat a parabola, the shape of a daily rhythm within hours."""
+
 HABIT = 2
 """A rise that came and went this often before is how the series is, not a change."""
 
-RAMP_BONUS = 4.0
-"""Nats that a ramp must gain more than a step: most faults begin at once."""
+RAMP_POINTS = 4
+"""A rise that takes this many points from a fifth to four fifths of its height is a ramp."""
 
 MASS = 0.9
 """Posterior mass that the interval holds."""
@@ -404,10 +407,16 @@ def _fit(
     lasts = end == y.size
     if cut - start < min(LEAST_BEFORE, y.size // 2) or (end - cut < 2 and not lasts):
         return None
-    steps = _gains(part, w) / correlated
-    ramps = _ramp_gains(t, part, w) / correlated
-    shape: Shape = "ramp" if ramps.max() > steps.max() + RAMP_BONUS else "step"
-    gains = ramps if shape == "ramp" else steps
+    gains = _gains(part, w) / correlated
+    slope = _slope(part, w, cut - start)
+    shape: Shape = "step" if slope is None else "ramp"
+    spare = 0.0
+    if slope is not None:
+        foot, top = slope
+        spare = float(t[top] - t[foot]) / 2
+        gains = _ramp_gains(t[: top + 1], part[: top + 1], w[: top + 1]) / correlated
+    if float(gains.max()) < _rhythm_gain(t, part, w, None if slope is None else slope[1] + 1) / correlated + MARGIN:
+        return None
     best = int(np.argmax(gains)) + 1
     mass = np.exp(gains - gains.max())
     mass /= mass.sum()
@@ -415,16 +424,21 @@ def _fit(
     inside = order[: int(np.searchsorted(np.cumsum(mass[order]), MASS)) + 1] + 1
     first, last = int(inside.min()), int(inside.max())
     before = _typical(series, start, start + best)
-    settled = start + best if shape == "step" else start + (best + part.size) // 2
+    settled = start + best if slope is None else start + slope[1]
     after = _typical(series, settled, end)
     pause = float(np.median(np.diff(t)))
     if bin_ms > 0:
-        at = float(t[best]) + (_partial(series, start + best, before, after) * bin_ms if shape == "step" else 0.0)
-        low, high = min(float(t[first]), at) - 0.75 * bin_ms, max(float(t[last]), at) + 0.75 * bin_ms
+        missing = float(t[best] - t[best - 1]) - bin_ms
+        at = float(t[best]) - max(missing, 0.0) / 2
+        if slope is None and missing <= 0:
+            at += _partial(series, start + best, before, after) * bin_ms
+        low = min(float(t[first - 1]) + 0.25 * bin_ms, at - 0.75 * bin_ms)
+        high = max(float(t[last]), at) + 0.75 * bin_ms
     else:
         at = (float(t[best - 1]) + float(t[best])) / 2
         low, high = float(t[first - 1]) - pause / 4, float(t[last]) + pause / 4
-    nats = float(gains.max())
+    low, high = low - spare, high + spare / 2
+    nats = float((_gains(part, w) / correlated).max())
     ended = None if lasts else float(series.t[end])
     return ChangePoint(
         at_ms=at,
@@ -438,6 +452,39 @@ def _fit(
         shape=shape,
         ended_ms=ended,
     )
+
+
+def _slope(y: Floats, weight: Floats, cut: int) -> tuple[int, int] | None:
+    """Return where a slow rise passes a fifth and four fifths of its height, None for a step."""
+    low = float(np.average(y[: max(cut - RAMP_POINTS, 1)], weights=weight[: max(cut - RAMP_POINTS, 1)]))
+    late = y[cut:]
+    high = float(np.quantile(late, 0.8)) if late.size >= RAMP_POINTS else float(late.mean())
+    if high <= low or y.size < 3 * RAMP_POINTS:
+        return None
+    width = 5
+    padded = np.pad(y, width // 2, mode="edge")
+    smooth = np.median(np.lib.stride_tricks.sliding_window_view(padded, width), axis=1)
+    above = np.flatnonzero(smooth >= low + 0.8 * (high - low))
+    above = above[above >= max(cut - RAMP_POINTS, 0)]
+    if above.size == 0:
+        return None
+    top = int(above[0])
+    below = np.flatnonzero(smooth[: top + 1] <= low + 0.2 * (high - low))
+    foot = int(below[-1]) if below.size else 0
+    return (foot, top) if top - foot > RAMP_POINTS else None
+
+
+def _rhythm_gain(t: Floats, y: Floats, weight: Floats, end: int | None) -> float:
+    """Return what a parabola, as a piece of a day's rhythm is nearly one, gains over a constant on the same points."""
+    t, y, weight = t[:end], y[:end], weight[:end]
+    if y.size < LEAST_POINTS:
+        return 0.0
+    u = (t - t[0]) / max(float(t[-1] - t[0]), 1.0)
+    root = np.sqrt(weight)
+    design = np.column_stack([np.ones_like(u), u, u * u])
+    solution = np.linalg.lstsq(design * root[:, None], y * root, rcond=None)[0]
+    flat = float(np.average(y, weights=weight))
+    return float(np.sum(weight * ((y - flat) ** 2 - (y - design @ solution) ** 2))) / 2.0
 
 
 def _ramp_gains(t: Floats, y: Floats, weight: Floats) -> Floats:

@@ -23,6 +23,9 @@ from pitchey_ops.models.finding import Finding, NotChecked, RuleResult, Severity
 
 RULE = "onset"
 
+LAG_S = 15.0
+"""Symptoms follow their cause by some seconds: the incident's onset is not known more closely than this."""
+
 TOGETHER_S = 300.0
 """Symptoms that begin within five minutes of one another belong to one incident."""
 
@@ -174,7 +177,7 @@ def combine(onsets: Sequence[Onset], *, alert_at: datetime | None = None) -> Ons
         strongest,
         symptom="overall",
         at=first.at + timedelta(milliseconds=round(centre * 1000)),
-        uncertainty_s=round(max(min(o.uncertainty_s for o in early), float(np.std(offsets))), 1),
+        uncertainty_s=round(max(min(o.uncertainty_s for o in early), float(np.std(offsets)), LAG_S), 1),
         confidence=max(o.confidence for o in group),
         ended_at=None if any(o.ended_at is None for o in group) else strongest.ended_at,
         service=None,

@@ -1,0 +1,275 @@
+"""
+How well onsets are timed, and how often one is seen where nothing happened.
+
+Four parts: simulated incidents at one-minute data; simulated fault-free weeks of fifty series with a daily
+rhythm, looked at every 90 minutes; recorded injected faults (Nezha), where a symptom may not show at all; labelled
+series of real machines and roads (NAB), whose windows are wide and disputed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from pitchey_ops.benchmarks.suspects import SYSTEMS, LabelledCase, alert_time, labelled_cases
+from pitchey_ops.findings._changepoint import ChangePoint, Kind, TooFewPoints, change_point
+from pitchey_ops.findings.onset import combine, symptom_onsets
+
+Floats = npt.NDArray[np.float64]
+
+MINUTE_MS = 60_000.0
+SERIES, LOOK_MINUTES, STRIDE_MINUTES = 50, 180, 90
+
+
+def simulated(cases: int = 600, seed: int = 1) -> dict[str, Any]:
+    """
+    Time known onsets in simulated minutes: counts, shares and levels; steps, ramps, and spikes that end.
+
+    A third of the steps follow an earlier fault that ended. Data end 2 to 20 minutes after the onset.
+    """
+    rng = np.random.default_rng(seed)
+    errors: dict[str, list[float]] = {}
+    covered: dict[str, list[bool]] = {}
+    asked: dict[str, int] = {}
+    for number in range(cases):
+        kind: Kind = ("count", "share", "level")[number % 3]  # type: ignore[assignment]
+        shape = ("step", "step", "step", "ramp", "spike")[number % 5]
+        after = int(rng.integers(15, 31)) if shape == "ramp" else int(rng.integers(2, 21))
+        minutes = int(rng.integers(60, 150))
+        onset = minutes - after - float(rng.random())
+        grid = np.arange(minutes)
+        part = np.clip(grid + 1 - onset, 0.0, 1.0)  # share of each minute that lies after the onset
+        if shape == "ramp":
+            part = np.clip((grid + 0.5 - onset) / 15.0, 0.0, 1.0)
+        if shape == "spike" and after > 8:
+            part = part * (grid < onset + 5)
+        if shape == "step" and rng.random() < 1 / 3:
+            part = part + ((grid > onset - 40) & (grid < onset - 30))
+        size = float(rng.uniform(2.0, 8.0))
+        of = None
+        if kind == "count":
+            base = float(rng.choice([0.3, 2.0, 10.0]))
+            values = rng.poisson(base + part * (5.0 + base * size)).astype(np.float64)
+        elif kind == "share":
+            requests = rng.poisson(float(rng.choice([40, 200, 2000])), minutes)
+            values = rng.binomial(requests, np.clip(0.005 + part * 0.05 * size, 0, 1)).astype(np.float64)
+            of = requests.astype(np.float64)
+        else:
+            values = 200.0 * rng.lognormal(0.0, 0.12, minutes) * (1.0 + part * (size - 1.0))
+        found = change_point(grid * MINUTE_MS, values, kind=kind, of=of, bin_ms=MINUTE_MS)
+        asked[shape] = asked.get(shape, 0) + 1
+        if found is not None:
+            errors.setdefault(shape, []).append(abs(found.at_ms / MINUTE_MS - onset) * 60.0)
+            covered.setdefault(shape, []).append(found.low_ms <= onset * MINUTE_MS <= found.high_ms)
+    everything = [e for per_shape in errors.values() for e in per_shape]
+    return {
+        "cases": cases,
+        "found_share": round(len(everything) / cases, 3),
+        "error_s_median": round(float(np.median(everything)), 1),
+        "covered_share": round(float(np.mean([c for per_shape in covered.values() for c in per_shape])), 3),
+        "by_shape": {
+            shape: {
+                "found_share": round(len(errors.get(shape, [])) / asked[shape], 3),
+                "error_s_median": round(float(np.median(errors.get(shape, [np.nan]))), 1),
+                "covered_share": round(float(np.mean(covered.get(shape, [np.nan]))), 3),
+            }
+            for shape in sorted(asked)
+        },
+    }
+
+
+def fault_free_series(rng: np.random.Generator, days: int = 8) -> Iterator[tuple[Kind, Floats, Floats | None]]:
+    """Yield fifty series of minutes with a daily rhythm: error lines, response times, failure shares, gauges."""
+    minutes = days * 1440
+    hour = np.arange(minutes) / 60.0
+    for number in range(SERIES):
+        peak, depth = rng.uniform(12, 20), rng.uniform(0.3, 0.8)
+        rhythm = 1.0 + depth * np.cos((hour - peak) / 24 * 2 * np.pi)
+        drift = np.exp(_remembering(rng, minutes, 0.9, 0.08))
+        if number < 20:
+            yield "count", rng.poisson(float(rng.choice([0.05, 0.5, 3.0, 15.0])) * rhythm * drift).astype(float), None
+        elif number < 35:
+            spread = float(rng.uniform(0.05, 0.25))
+            busy = 1.0 + 0.3 * depth * (rhythm - 1.0)
+            yield "level", 200.0 * busy * np.exp(_remembering(rng, minutes, 0.5, spread)), None
+        elif number < 45:
+            requests = rng.poisson(float(rng.choice([20, 200, 2000])) * rhythm * drift)
+            failed = rng.binomial(requests, float(rng.choice([0.001, 0.01, 0.03])))
+            yield "share", failed.astype(float), requests.astype(float)
+        else:
+            yield "level", 20.0 * rhythm * np.exp(_remembering(rng, minutes, 0.7, 0.1)), None
+
+
+def _remembering(rng: np.random.Generator, count: int, memory: float, spread: float) -> Floats:
+    """Return noise of an autoregression of order one with the given standard deviation."""
+    shocks = rng.normal(0.0, spread * (1.0 - memory**2) ** 0.5, count)
+    out = np.empty(count)
+    last = 0.0
+    for i in range(count):
+        last = memory * last + shocks[i]
+        out[i] = last
+    return out
+
+
+def fault_free(weeks: int = 20, seed: int = 2) -> dict[str, Any]:
+    """
+    Count onsets in fault-free weeks, looked at every 90 minutes with the last three hours of minutes.
+
+    Once without any expectation, once with the day before as expectation. Looks that find the same onset again
+    (within ten minutes) count once.
+    """
+    rng = np.random.default_rng(seed)
+    false = {"alone": 0, "with_yesterday": 0}
+    worst = {"alone": 0, "with_yesterday": 0}
+    for _ in range(weeks):
+        seen: dict[str, set[tuple[int, int]]] = {"alone": set(), "with_yesterday": set()}
+        for number, (kind, values, of) in enumerate(fault_free_series(rng)):
+            usual = _smooth(values if of is None else values / np.maximum(of, 1.0))
+            for end in range(1440 + LOOK_MINUTES, values.size + 1, STRIDE_MINUTES):
+                part = slice(end - LOOK_MINUTES, end)
+                at = np.arange(part.start, part.stop) * MINUTE_MS
+                before = usual[part.start - 1440 : part.stop - 1440]
+                for way, expected in (("alone", None), ("with_yesterday", before)):
+                    found = change_point(
+                        at,
+                        values[part],
+                        kind=kind,
+                        of=None if of is None else of[part],
+                        expected=expected,
+                        bin_ms=MINUTE_MS,
+                    )
+                    if found is not None:
+                        seen[way].add((number, round(found.at_ms / MINUTE_MS / 10)))
+        for way, onsets in seen.items():
+            false[way] += len(onsets)
+            worst[way] = max(worst[way], len(onsets))
+    return {"weeks": weeks, "series": SERIES, "false_onsets": false, "most_in_a_week": worst}
+
+
+def _smooth(values: Floats, width: int = 15) -> Floats:
+    kernel = np.ones(width)
+    total = np.convolve(values, kernel, "same")
+    return np.asarray(total / np.convolve(np.ones(values.size), kernel, "same"), dtype=np.float64)
+
+
+def recorded(folder: Path) -> dict[str, Any]:
+    """
+    Time the onsets of recorded faults, and look for onsets before them where no other fault was injected.
+
+    The end of the data is moved (2-7 min after the onset, or the alert's time), so that the onset's place in
+    the window tells nothing.
+    """
+    errors, covered, quiet, quiet_false, cases = [], [], 0, 0, 0
+    for case in labelled_cases(folder):
+        cases += 1
+        alert_at = alert_time(case, 1)
+        found = combine(symptom_onsets(case.frames), alert_at=alert_at)
+        if found is not None and abs((found.at - case.onset).total_seconds()) < 300:
+            off = (found.at - case.onset).total_seconds()
+            errors.append(abs(off))
+            covered.append(abs(off) <= found.uncertainty_s + 5.0)
+        if not _earlier_faults(folder, case):
+            quiet += 1
+            before = case.onset - timedelta(seconds=60)
+            calm = _cut(case, before)
+            quiet_false += combine(symptom_onsets(calm)) is not None
+    return {
+        "cases": cases,
+        "found": len(errors),
+        "error_s_median": round(float(np.median(errors)), 1) if errors else None,
+        "covered_share": round(float(np.mean(covered)), 3) if covered else None,
+        "quiet_stretches": quiet,
+        "quiet_with_onset": quiet_false,
+    }
+
+
+def _earlier_faults(folder: Path, case: LabelledCase) -> bool:
+    labels = json.loads((folder / "labels.json").read_text("utf-8"))["cases"]
+    return any(label["case"] == case.name and label["other_injections_in_window"] for label in labels)
+
+
+def _cut(case: LabelledCase, end: Any) -> Any:
+    keep = pl.col("at") < end
+    frames = case.frames
+    return replace(
+        frames, logs=frames.logs.filter(keep), metrics=frames.metrics.filter(keep), spans=frames.spans.filter(keep)
+    )
+
+
+def labelled_series(folder: Path) -> dict[str, Any]:
+    """
+    Time NAB's labelled onsets: a day and a half before to three hours after each, in both directions.
+
+    A hit is an interval that meets the labelled window; a false one is an onset in a stretch of that length
+    without any window in it.
+    """
+    labels = json.loads((folder / "labels.json").read_text("utf-8"))
+    asked = hits = found_count = looks = false = 0
+    for name, label in sorted(labels.items()):
+        path = folder / f"{name}.jsonl.gz"
+        if not path.is_file():
+            continue
+        points = [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
+        at = np.array([p["timestamp"] for p in points], dtype=np.float64)
+        values = np.array([p["value"] for p in points], dtype=np.float64)
+        windows = label["windows_ms"]
+        for onset, (low, high) in zip(label["anomaly_onsets_ms"], windows, strict=False):
+            inside = (at >= low - 36 * 3.6e6) & (at <= min(max(onset, low) + 3 * 3.6e6, high))
+            found = _either_way(at[inside], values[inside])
+            asked += 1
+            found_count += found is not None
+            hits += found is not None and found.low_ms <= high and found.high_ms >= low
+        day = 24 * 3.6e6
+        for start in np.arange(at.min(), at.max() - day, day):
+            if any(low < start + day and high > start for low, high in windows):
+                continue
+            inside = (at >= start) & (at < start + day)
+            looks += 1
+            false += _either_way(at[inside], values[inside]) is not None
+    return {"onsets": asked, "found": found_count, "hits": hits, "quiet_days": looks, "quiet_days_with_onset": false}
+
+
+def _either_way(at: Floats, values: Floats) -> ChangePoint | None:
+    found: list[ChangePoint] = []
+    for direction in ("up", "down"):
+        try:
+            one = change_point(at, values, kind="level", direction=direction)  # type: ignore[arg-type]
+        except TooFewPoints:
+            continue
+        if one is not None:
+            found.append(one)
+    return max(found, key=lambda change: change.nats, default=None)
+
+
+def run(datasets: Path, *, weeks: int = 20) -> dict[str, Any]:
+    """Return all figures; recorded data that are not there are left out."""
+    result: dict[str, Any] = {"simulated": simulated(), "fault_free": fault_free(weeks)}
+    for system in SYSTEMS:
+        if (datasets / system / "labels.json").is_file():
+            result[system] = recorded(datasets / system)
+    if (datasets / "nab" / "labels.json").is_file():
+        result["nab"] = labelled_series(datasets / "nab")
+    return result
+
+
+def table(result: Mapping[str, Any]) -> str:
+    """Return the figures as text."""
+    lines = []
+    for part, figures in result.items():
+        lines.append(part)
+        lines += [f"    {key:24}{value}" for key, value in figures.items()]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(table(run(Path(sys.argv[1] if len(sys.argv) > 1 else "../shared/datasets"))))
