@@ -64,15 +64,9 @@ class Thresholds(BaseModel):
         0.05, gt=0, lt=1, description="Share of failing requests that counts as high (runbook: 5 %)"
     )
     p95_ms: float = Field(2000.0, gt=0, description="P95 response time limit in milliseconds (runbook: 2 s)")
-    db_pool_share: float = Field(
-        0.9, gt=0, le=1, description="Share of the pool in use that counts as saturated"
-    )
-    stale_after_s: float = Field(
-        300.0, gt=0, description="A source whose newest entry is older than this is stale"
-    )
-    slow_statement_ms: float = Field(
-        1000.0, gt=0, description="A database statement slower than this is slow"
-    )
+    db_pool_share: float = Field(0.9, gt=0, le=1, description="Share of the pool in use that counts as saturated")
+    stale_after_s: float = Field(300.0, gt=0, description="A source whose newest entry is older than this is stale")
+    slow_statement_ms: float = Field(1000.0, gt=0, description="A database statement slower than this is slow")
 
 
 class Settings(BaseSettings):
@@ -138,9 +132,7 @@ class Settings(BaseSettings):
     log_environment: str = "production"
     platform_deployment_routes: tuple[str, ...] = ("/api/pitches",)
 
-    services: tuple[str, ...] = Field(
-        (), description="Log services to ask for by name (the store's cut hides names)"
-    )
+    services: tuple[str, ...] = Field((), description="Log services to ask for by name (the store's cut hides names)")
     own_networks: tuple[str, ...] = Field((), description="Never to be blocked or accused: offices, monitors")
     contacts: Mapping[str, Any] = Field(default_factory=dict)
     thresholds: Thresholds = Thresholds()  # type: ignore[call-arg]
@@ -149,9 +141,8 @@ class Settings(BaseSettings):
     budget_s: float = Field(60.0, ge=5, le=900, description="Total time of a run in seconds")
     connect_timeout_s: float = Field(3.0, gt=0)
     read_timeout_s: float = Field(10.0, gt=0)
-    logs_timeout_s: float = Field(
-        30.0, gt=0, description="The logs service reads 1,000 keys one after another"
-    )
+    logs_timeout_s: float = Field(30.0, gt=0, description="The logs service reads 1,000 keys one after another")
+    archive_time_s: float = Field(12.0, gt=0, description="Seconds that reading the log archive (R2) may take")
     max_answer_bytes: int = Field(32 * 1024 * 1024, gt=0)
     concurrency_per_host: int = Field(4, ge=1, le=4)
     share_answers_s: float = Field(15.0, ge=0)
@@ -242,9 +233,7 @@ class Settings(BaseSettings):
         for name in sorted(type(self).model_fields):
             value = getattr(self, name)
             secret = name.endswith(("_token", "_key", "_key_id")) or name == "database_url"
-            out[name] = (
-                ("set" if value else None) if secret else self.model_dump(mode="json", include={name})[name]
-            )
+            out[name] = ("set" if value else None) if secret else self.model_dump(mode="json", include={name})[name]
         return out
 
     def archive_root(self) -> Path:
@@ -252,9 +241,7 @@ class Settings(BaseSettings):
         return self.archive if self.archive.is_absolute() else home() / self.archive
 
 
-SECRET_FIELDS = tuple(
-    name for name, info in Settings.model_fields.items() if "SecretStr" in str(info.annotation)
-)
+SECRET_FIELDS = tuple(name for name, info in Settings.model_fields.items() if "SecretStr" in str(info.annotation))
 """Settings that a parameters file may not hold."""
 
 

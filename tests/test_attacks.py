@@ -387,6 +387,14 @@ def test_a_login_that_breaks_accuses_nobody() -> None:
     assert "accused" not in verdicts(rows).values()
 
 
+def test_an_administrator_who_forgot_a_password_is_not_accused() -> None:
+    """Ten wrong tries by hand and then the right one: uneven, slow, on one account of his own."""
+    moments = [0, 31, 52, 95, 110, 170, 204, 221, 290, 333]
+    rows = [login("203.0.113.7", second, False, "admin.dana") for second in moments]
+    assert verdicts(rows[:8])["203.0.113.7"] != "accused"
+    assert verdicts([*rows, login("203.0.113.7", 360, True, "admin.dana")])["203.0.113.7"] != "accused"
+
+
 # requests
 
 
@@ -493,6 +501,22 @@ def test_scraping_is_told_by_pace_and_order() -> None:
     told = one(rows, "203.0.113.7")
     assert (told["verdict"], told["kind"]) == ("accused", "scraping")
     assert "198.51.100.7" not in verdicts(rows)
+
+
+def test_a_crew_of_scrapers_on_one_network_is_told_together() -> None:
+    """Five machines share the catalogue, so that none of them looks fast."""
+    rows = [
+        asks(f"45.129.14.{n % 5 + 1}", 4.0 * n, f"/api/pitches?page={n}", 200, "python-httpx/0.28.1")
+        for n in range(600)
+    ]
+    assert set(verdicts(rows).values()) == {"accused"}
+
+
+def test_claims_of_a_forwarding_column_are_read() -> None:
+    """Where the frame knows the header, it need not be written in a message."""
+    rows = [asks("203.0.113.7", n, "/api/pitches/search?q=a", 200, "axios/1.7.9") for n in range(30)]
+    logs = frame(rows).with_columns(forwarded=pl.format("81.2.{}.4", pl.int_range(pl.len())))
+    assert attackers(logs)["kind"].to_list() == ["rate_limit_bypass"]
 
 
 def test_one_user_on_many_networks_is_a_rate_limit_bypass() -> None:

@@ -392,6 +392,19 @@ def test_small_and_large_texts_are_judged_alike(text: str, kind: str, gap: str) 
         assert CANARIES[kind][1] not in _SHARED.text(judged)
 
 
+@settings(max_examples=300, deadline=None)
+@given(_TEXTS, st.booleans())
+def test_a_text_is_judged_alike_alone_in_json_and_in_a_frame(text: str, ascii_only: bool) -> None:
+    """The sieves in front of the patterns must let through whatever the patterns would find."""
+    alone = _SHARED.text(text)
+    for value in ({"m": text}, [[text], 1]):
+        out = _SHARED.body(json.dumps(value, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass"), None)
+        got = json.loads(out)
+        assert (got["m"] if isinstance(got, dict) else got[0][0]) == alone
+    if not any("\ud800" <= c <= "\udfff" for c in text):
+        assert _SHARED.frame(pl.DataFrame({"m": [text]}), ["m"])["m"][0] == alone
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=400))
 def test_any_bytes_come_through(data: bytes) -> None:

@@ -70,9 +70,7 @@ def weigh(
                 strength, finding = seen[name]
                 by_finding[finding] = by_finding.get(finding, 0.0) + decibans * strength
         parts = sorted(by_finding.items(), key=lambda item: (-abs(item[1]), item[0]))
-        unchecked = tuple(
-            sorted(rule for rule in missing if any(s in hypothesis.weighs for s in speaks.get(rule, ())))
-        )
+        unchecked = tuple(sorted(rule for rule in missing if any(s in hypothesis.weighs for s in speaks.get(rule, ()))))
         weight = hypothesis.prior + sum(value for _, value in parts)
         rows.append((hypothesis, weight, parts, unchecked))
     top = max(weight for _, weight, _, _ in rows)

@@ -345,13 +345,13 @@ def private_key(data: bytes, start: int) -> Span | None:
     return (found.start(), found.end(), "private-key") if found else None
 
 
-_HEX32 = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}\Z")
+_HEX32 = re.compile(rb"[0-9a-f]{32}\Z")
 _DATACENTRE = re.compile(rb"-us\d{1,2}(?![A-Za-z0-9])")
 
 
 def mailchimp(data: bytes, start: int) -> Span | None:
     """Return the span of 32 hexadecimal digits before ``-us1``."""
-    before = _HEX32.search(data[max(0, start - 33) : start])
+    before = start >= 32 and boundary(data, start - 32) and _HEX32.match(data[start - 32 : start])
     after = _DATACENTRE.match(data, start)
     return (start - 32, after.end(), "mailchimp") if before and after else None
 
@@ -454,7 +454,7 @@ _NAME_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.
 _COLOURED = re.compile(_COLOUR)
 _ESCAPE_BEFORE = re.compile(rb"\A(?:u[0-9a-fA-F]{4}|[nrtbf])")
 _VALUE = re.compile(
-    rb"(?:\[redacted:[a-z0-9-]{1,40}\]|,(?!\s|[\w.-]{1,40}[=:]|[\"'\\\[{])|[^\s,;&\"'<>)}\]\\|]){1,8192}"
+    rb"(?:\[redacted:[a-z0-9-]{1,40}\]|\\(?![nrtu\"'/\\])|,(?!\s|[\w.-]{1,40}[=:]|[\"'\\\[{])|[^\s,;&\"'<>)}\]\\|]){1,8192}"
 )
 _LINE = re.compile(rb"(?:[^\r\n\"'\\<>&]|\\(?![nr\"']))(?:[^\r\n\"'\\<>]|\\(?![nr\"'])){0,8192}")
 _WHOLE_LINE = frozenset({"authorization", "cookie"})
@@ -499,6 +499,8 @@ def assignment(data: bytes, start: int) -> Span | None:
     begin = found.end()
     end = _closing(data, begin, opened) if opened else _open_end(data, begin, kind, found.group("sep"))
     value = data[begin:end]
+    if not value and data[begin : begin + 1] == b"\\":
+        return begin, begin, kind  # behind an escape there may be a value
     if not value.strip() or all_marks(value) or status_word(value):
         return None
     return begin, end, kind

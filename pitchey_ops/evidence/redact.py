@@ -40,7 +40,6 @@ _DEPTH = 6  # JSON in JSON in base64 …
 _PASSES = 6  # until nothing changes any more
 _DECODE_LIMIT = 2 * 1024 * 1024
 _SHORT = 4  # shorter settings cannot be told from ordinary text
-_ESCAPES = ("\\u002", "\\u003", "\\u004", "\\u005", "\\u006", "\\u007", "\\/")
 _URL_NAMES = frozenset({"sid", "sessionid", "session", "key", "auth", "code_verifier", "access_key", "hmac"})
 _HEADER_NAMES = frozenset({"x-auth-email-token", "x-amz-content-sha256-key", "proxy-authenticate-token"})
 
@@ -98,7 +97,7 @@ class Redactor:
             a: [f for b in self._anchors if a.startswith(b) for f in self._locate[b]] for a in self._anchors
         }
         self._small = re.compile(f"(?=({_trie(self._anchors)}))")
-        self._forced = re.compile(rb"\\u00[2-7]|\\/")
+        self._forced = re.compile(rb"\\u00(?:[2-7]|0[bB])|\\[/f]")
         self._memo: dict[bytes, bytes] = {}
 
     # ── what others call ─────────────────────────────────────────────────────────────────────────────────────────
@@ -212,7 +211,7 @@ class Redactor:
     def _at(self, data: bytes, start: int, anchor: str, from_name: bool) -> Iterable[Span]:
         for locate in self._all_of[anchor]:
             span = locate(data, start)
-            if span is not None and span[1] > span[0]:
+            if span is not None and (span[1] > span[0] or from_name):
                 yield (min(start, span[0]), span[1], span[2]) if from_name else span
 
     def _cards(self, data: bytes, series: pl.Series | None) -> Iterable[Span]:

@@ -46,6 +46,11 @@ SLOT: Final = "10m"
 
 _HEADERS: Final = r"(?i)\b(?:x-forwarded-for|x-real-ip|x-originating-ip|x-client-ip|x-remote-(?:ip|addr)|true-client-ip|cf-connecting-ip|forwarded)\b[\"']?\s?[:=]\s?[\"']?(?:for=)?[\"']?([0-9a-fA-F.:]{3,45})"
 
+_HEADER_DECIDES: Final = (
+    r"(?i)(?:x-forwarded-for|x-real-ip|true-client-ip|forwarded header|client-ip header).{0,200}"
+    r"\b(?:not from|spoof\w*|forged|mismatch|untrusted|does not match|differs)\b"
+)
+
 _RESERVED: Final = r"^(?:0|10|127|169\.254|192\.168|172\.(?:1[6-9]|2\d|3[01])|2(?:2[4-9]|[34]\d|5[0-5]))\."
 
 
@@ -105,7 +110,7 @@ def by_address(asked: pl.DataFrame, hits: pl.DataFrame) -> pl.DataFrame:
     404/410/405/403/400), ``rare_missing`` (of them, those that hardly anybody else asked for, so that a broken
     deployment accuses nobody), ``probed`` (distinct `PROBED` paths), ``odd_methods``,
     ``strong`` (texts with strong payloads), ``weak``, ``kinds``, ``busiest`` (most distinct pages in a slot),
-    ``busy_slots`` (slots over 40), ``gap_spread``, ``steps`` (share of numeric ids that follow their predecessor),
+    ``busy_slots`` (slots over 40), ``busiest_crew`` (with the same program on its network), ``gap_spread``, ``steps`` (share of numeric ids that follow their predecessor),
     ``web_gap_s`` (median time between requests), ``routes`` (first ten that were refused). *asked* is oldest first.
     """
     status = pl.col("status")
@@ -154,6 +159,17 @@ def by_address(asked: pl.DataFrame, hits: pl.DataFrame) -> pl.DataFrame:
         .group_by("address")
         .agg(pl.col("_pages").max().alias("busiest"), (pl.col("_pages") > 40).sum().alias("busy_slots"))
     )
+    # one program on several machines of a network shares the work: its members are counted together
+    crew = (
+        asked.filter(content & (pl.col("agent_kind") == "script") & pl.col("network").is_not_null())
+        .group_by("network", "user_agent", "slot")
+        .agg(pl.col("page").n_unique().alias("_pages"), pl.col("address").unique().alias("address"))
+        .filter(pl.col("address").list.len() >= 3)
+        .explode("address")
+        .group_by("address")
+        .agg(pl.col("_pages").max().alias("busiest_crew"))
+    )
+    slots = slots.join(crew, on="address", how="left")
     kinds = hits.group_by("address").agg(
         pl.col("text").filter(pl.col("kinds").list.len() > 0).n_unique().alias("strong"),
         pl.col("text").filter(pl.col("kinds").list.len() == 0).n_unique().alias("weak"),
@@ -174,6 +190,8 @@ NETWORKS_OF_ONE_USER: Final = 8
 """One person is on two or three networks in ten minutes (home, phone, office), never on eight."""
 
 ADDRESSES_OF_ONE_CLIENT: Final = 10
+MOST_ADDRESSES_OF_ONE_CLIENT: Final = 200
+"""Between these numbers a group is one client with many addresses; above it is a flood of many machines."""
 
 
 def shared_clients(asked: pl.DataFrame, tries: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
@@ -223,6 +241,7 @@ def shared_clients(asked: pl.DataFrame, tries: pl.DataFrame, rows: pl.DataFrame)
     )
     limited = groups.filter(
         (pl.col("_limited") >= 5)
+        & (pl.col("_n") <= MOST_ADDRESSES_OF_ONE_CLIENT)
         & (pl.col("_limited") >= 0.02 * pl.col("_all"))
         & ((pl.col("_n") <= max(0.1 * everybody, ADDRESSES_OF_ONE_CLIENT)) | (pl.col("_top") >= 0.9 * pl.col("_all")))
     )
@@ -273,6 +292,21 @@ def shared_clients(asked: pl.DataFrame, tries: pl.DataFrame, rows: pl.DataFrame)
         .filter((pl.col("_n") >= ADDRESSES_OF_ONE_CLIENT) & (pl.col("_agents") <= 1))
     )
     add(header, "forwarding headers name another address with every request")
+    told = (
+        rows.filter(pl.col("message").str.slice(0, 2048).str.contains(_HEADER_DECIDES).fill_null(False))
+        .group_by("address")
+        .agg(pl.len().alias("_n"), pl.col("user_agent").n_unique().alias("_agents"))
+        .filter((pl.col("_n") >= ADDRESSES_OF_ONE_CLIENT) & (pl.col("_agents") <= 1))
+    )
+    add(told, "our own service says that a forwarding header decides its limit")
+    if "forwarded" in rows.columns:
+        claimed = (
+            rows.filter(pl.col("forwarded").is_not_null() & (pl.col("forwarded") != pl.col("ip")))
+            .group_by("address")
+            .agg(pl.col("forwarded").n_unique().alias("_n"), pl.col("user_agent").n_unique().alias("_agents"))
+            .filter((pl.col("_n") >= ADDRESSES_OF_ONE_CLIENT) & (pl.col("_agents") <= 1))
+        )
+        add(claimed, "forwarding headers name another address with every request")
     return (
         pl.concat(parts)
         .sort("bypass_addresses", "bypass", descending=[True, False])

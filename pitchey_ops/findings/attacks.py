@@ -37,6 +37,9 @@ PRIOR_DB: Final = -10.0
 ACCUSED_DB: Final = 10.0
 SUSPICIOUS_DB: Final = 3.0
 
+BY_HAND: Final = 0.55
+"""What a failure weighs when it came slowly (5 s and more), unevenly, on one ordinary account: persons do that."""
+
 WEIGHTS: Final[dict[str, tuple[float, float, str]]] = {
     # name: (decibans per unit, largest total in decibans either way, ground)
     "failed_logins": (
@@ -184,6 +187,7 @@ _COUNTS: Final = (
     "weak",
     "busiest",
     "busy_slots",
+    "busiest_crew",
     "bypass_addresses",
     "firewall_events",
     "neighbours",
@@ -231,19 +235,29 @@ def _weights() -> dict[str, pl.Expr]:
         + 0.2 * (pl.col("payload_kinds").list.len().cast(pl.Float64).fill_null(0) - 1).clip(lower_bound=0)
         + 0.04 * (_n("strong") - 1).clip(lower_bound=0)
     )
-    fast = pl.when(pl.col("busiest") > 40).then((_n("busiest") / 40.0).log10()).otherwise(0.0)
+    pages = pl.max_horizontal(_n("busiest"), _n("busiest_crew") * _flag(pl.col("busiest") >= 10))
+    fast = pl.when(pages > 40).then((pages / 40.0).log10()).otherwise(0.0)
+    # slow and uneven tries on one ordinary account may be fingers that search their memory
+    by_hand = (
+        (pl.col("accounts") <= 1)
+        & (pl.col("unknown_accounts") == 0)
+        & (pl.col("dictionary_accounts") == 0)
+        & (pl.col("gap_s") >= 5.0)
+        & (pl.col("gap_spread") >= 0.3)
+    ).fill_null(False)
+    effort = pl.when(by_hand).then(BY_HAND).otherwise(1.0)
     missing = (
         pl.when(pl.col("rare_missing") > 5).then((_n("rare_missing") / 5.0).log10() * share_missing).otherwise(0.0)
     )
     return {
-        "failed_logins": _w("failed_logins", _n("foreign_failures")),
+        "failed_logins": _w("failed_logins", _n("foreign_failures") * effort),
         "who_was_tried": _w("who_was_tried", identity),
         "machine_pace": _w("machine_pace", pace),
         "further_days": _w(
             "further_days",
             (_n("days") - 1).clip(lower_bound=0) * _flag((pl.col("foreign_failures") > 0) & (pl.col("successes") == 0)),
         ),
-        "streak_then_success": _w("streak_then_success", (_n("streak") - 4).clip(lower_bound=0)),
+        "streak_then_success": _w("streak_then_success", (_n("streak") - 4).clip(lower_bound=0) * effort),
         "known_account": _w("known_account", _n("known_before")),
         "regular_use": _w("regular_use", (_n("successes") - 2).clip(lower_bound=0)),
         "own_accounts": _w("own_accounts", own_share),
@@ -276,7 +290,7 @@ def _weights() -> dict[str, pl.Expr]:
             _flag((pl.col("requests") >= 50) & (pl.col("web_gap_spread") <= 0.3) & (pl.col("busiest") > 20)),
         ),
         "counting_up": _w("counting_up", _flag((pl.col("steps") >= 0.6) & (pl.col("busiest") > 20))),
-        "script_agent": _w("script_agent", _flag(script & (pl.col("busiest") > 40))),
+        "script_agent": _w("script_agent", _flag(script & (pages > 40))),
         "declared_crawler": _w("declared_crawler", _flag(crawler)),
         "one_client_many_addresses": _w("one_client_many_addresses", _flag(pl.col("bypass").is_not_null())),
         "limit_refusals": _w("limit_refusals", _n("limited")),
@@ -285,7 +299,8 @@ def _weights() -> dict[str, pl.Expr]:
 
 def _prepared(logs: pl.DataFrame, firewall: pl.DataFrame | None, window: Window | None) -> pl.DataFrame:
     """Rows of logs and of the edge's firewall, canonical addresses beside them."""
-    rows = logs.select([pl.col(name) for name in frames.LOGS]).with_columns(pl.lit(False).alias("_edge"))
+    extra = [pl.col("forwarded").cast(pl.String)] if "forwarded" in logs.columns else []
+    rows = logs.select([pl.col(name) for name in frames.LOGS] + extra).with_columns(pl.lit(False).alias("_edge"))
     if firewall is not None and firewall.height:
         edge = firewall.select(
             "at",
@@ -343,7 +358,8 @@ def attackers(
     Parameters
     ----------
     logs
-        A `frames.LOGS` frame; any order, millions of rows.
+        A `frames.LOGS` frame; any order, millions of rows. Where it also has a column ``forwarded`` (the
+        address that a forwarding header claims), addresses whose claims keep changing are told by it.
     protected
         Our own and the monitors' networks. Their addresses are judged like all others, because a taken
         machine attacks too; they are marked in the reason and `block_list` never proposes them.
@@ -425,6 +441,7 @@ def attackers(
         | (pl.col("probed") > 0)
         | (pl.col("rare_missing") > 5)
         | (pl.col("busiest") > 40)
+        | ((pl.col("busiest_crew") > 40) & (pl.col("busiest") >= 10))
         | pl.col("bypass").is_not_null()
         | (pl.col("odd_methods") > 0)
         | (pl.col("limited") > 0)
@@ -559,6 +576,8 @@ def _told(row: dict[str, Any], protected: Sequence[IPNetwork]) -> tuple[str, str
         says.append(f"{row['rare_missing']} missing paths that hardly anybody else asks for")
     if row["busiest"] > 40:
         says.append(f"up to {row['busiest']} pages in ten minutes")
+    if row["busiest_crew"] > max(row["busiest"], 40):
+        says.append(f"up to {row['busiest_crew']} with the same program on its network")
     if row["bypass"]:
         says.append(f"{row['bypass']} ({row['bypass_addresses']} in the group)")
     if row["w_attack_tool"] > 0:

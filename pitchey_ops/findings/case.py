@@ -14,6 +14,11 @@ from ..frames import Frames
 from ..models.observation import AnyObservation, Observed, Unavailable
 from ..models.window import Window
 from ..settings import Settings
+from ._grouping import group_messages
+from .onset import Onset, Symptoms, combine, symptoms
+from .patterns import CHANGES, new_or_rising, patterns
+
+ERROR_LEVELS = ("error", "fatal", "critical")
 
 BASELINE_SHARE_MIN = timedelta(minutes=10)
 """Before the onset there must be at least this much to compare with."""
@@ -76,17 +81,20 @@ class Case:
         return "; ".join(reasons)
 
     @cached_property
-    def onset(self) -> Any:
-        """The overall onset (`findings.onset.Onset`), or None when no symptom has one."""
-        from .onset import overall
+    def symptoms(self) -> Symptoms:
+        """What became of every series in time."""
+        return symptoms(self.frames)
 
-        return overall(self)
+    @cached_property
+    def onset(self) -> Onset | None:
+        """The incident's onset, or None when no symptom has one."""
+        return combine(self.symptoms.onsets, alert_at=self.alert_at)
 
     @cached_property
     def since(self) -> datetime:
         """The onset, or else the later half of the window: what *since then* is compared from."""
         if self.onset is not None:
-            return self.onset.at  # type: ignore[no-any-return]
+            return self.onset.at
         return self.window.end - self.window.duration / 2
 
     @cached_property
@@ -97,6 +105,45 @@ class Case:
             .with_columns((pl.col("status") >= 500).alias("failed"))
             .sort("at", maintain_order=True)
         )
+
+    @cached_property
+    def errors(self) -> pl.DataFrame:
+        """Error entries up to the present, also from before the window, with their ``pattern_id``."""
+        wanted = pl.col("level").is_in(list(ERROR_LEVELS)) & (pl.col("at") < self.end)
+        frame = self.frames.logs.filter(wanted)
+        if frame.is_empty():
+            return frame.with_columns(pattern_id=pl.lit("", dtype=pl.String))
+        return frame.with_columns(group_messages(frame.get_column("message")).pattern_ids.alias("pattern_id"))
+
+    @cached_property
+    def end(self) -> datetime:
+        """Where the evidence ends: the window's end, or the present where that is later."""
+        return max(self.window.end, self.now) + timedelta(milliseconds=1)
+
+    @cached_property
+    def error_changes(self) -> pl.DataFrame:
+        """Error patterns (`findings.patterns.CHANGES`), most surprising first; without an onset by count."""
+        frame = self.errors.drop("pattern_id")
+        if frame.is_empty():
+            return pl.DataFrame(schema=CHANGES)
+        first = frame.get_column("at").min()
+        start = min(self.window.start, first) if isinstance(first, datetime) else self.window.start
+        if self.onset is not None and start < self.onset.at < self.end:
+            whole = Window(start=start, end=self.end)
+            return new_or_rising(frame, onset=self.onset.at, window=whole)
+        table = patterns(frame.filter(pl.col("at") >= self.window.start))
+        added = [pl.lit(None, dtype=kind).alias(name) for name, kind in CHANGES.items() if name not in table.columns]
+        return table.with_columns(added).select(list(CHANGES)).with_columns(pl.col("count").alias("count_after"))
+
+    def pattern_times(self, pattern_id: str) -> list[int]:
+        """Return the times (ms since the epoch) of one error pattern's entries."""
+        hits = self.errors.filter(pl.col("pattern_id") == pattern_id)
+        return hits.get_column("at").dt.epoch("ms").to_list()
+
+    @cached_property
+    def log_evidence(self) -> tuple[str, ...]:
+        """Observations that hold log entries of errors."""
+        return observation_ids(self.errors)
 
 
 def observation_ids(frame: pl.DataFrame, limit: int = 12) -> tuple[str, ...]:

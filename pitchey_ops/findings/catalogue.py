@@ -13,8 +13,8 @@ from . import (
     flow,
     issues,
     kinds,
+    onset,
     probes,
-    symptoms,
     top_patterns,
     traffic,
     users,
@@ -45,7 +45,7 @@ class Rule:
 RULES: dict[str, Rule] = {
     rule.name: rule
     for rule in (
-        Rule(name="symptoms", check=symptoms.symptoms),
+        Rule(name="onset", check=onset.onsets),
         Rule(name="users", check=users.users, signals=users.SIGNALS),
         Rule(name="probes", check=probes.probes, signals=probes.SIGNALS),
         Rule(name="deployments", check=deployments.deployments, signals=deployments.SIGNALS),

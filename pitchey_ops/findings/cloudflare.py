@@ -42,7 +42,7 @@ def cloudflare_status(case: Case) -> RuleResult:
             Finding(
                 id=f"{RULE}/incident-{number + 1}",
                 rule=RULE,
-                claim=f"Cloudflare reports: {incident.name} ({incident.impact}, {incident.status})",
+                claim=f"Cloudflare reports “{incident.name}” ({incident.impact}, {incident.status})",
                 severity=Severity.CRITICAL if strength >= 1 else Severity.WARNING,
                 at=incident.started_at,
                 evidence=(seen.id,),
@@ -55,7 +55,7 @@ def cloudflare_status(case: Case) -> RuleResult:
             Finding(
                 id=f"{RULE}/impaired",
                 rule=RULE,
-                claim=f"Cloudflare lists as impaired: {', '.join(status.impaired[:6])}",
+                claim=f"Cloudflare lists as impaired: “{', '.join(status.impaired[:6])}”",
                 severity=Severity.WARNING,
                 evidence=(seen.id,),
                 signals=(Signal(name="cloudflare_incident_open", strength=0.7),),

@@ -21,7 +21,9 @@ def contradictions(case: Case) -> RuleResult:
     """
     seen = requests(case)
     if seen is None:
-        return NotChecked(rule=RULE, because="no independent count of requests: " + case.why_missing("cloudflare/http"))
+        return NotChecked(
+            rule=RULE, because="no independent count of requests: " + case.why_missing("cloudflare_api/traffic")
+        )
     _, _, start, end = spans(case)
     n, bad = seen.total(start, end)
     share = bad / n if n else 0.0

@@ -29,7 +29,7 @@ def deployments(case: Case) -> RuleResult:
     """
     frame = case.frames.deployments
     if frame.is_empty():
-        return NotChecked(rule=RULE, because=case.why_missing("cloudflare/deployments", "sentry/releases"))
+        return NotChecked(rule=RULE, because=case.why_missing("cloudflare_api/deployments", "sentry/releases"))
     evidence = observation_ids(frame)
     onset = case.onset
     if onset is None:

@@ -102,7 +102,7 @@ def _sighted(case: Case) -> list[str]:
     """Return ids of log observations that can see the end of the window."""
     edge = case.window.end - timedelta(minutes=10)
     found = []
-    for prefix in ("logs/service", "r2/objects", "r2", "case/logs"):
+    for prefix in ("logs/service", "r2/archive", "case/logs"):
         for seen in case.seen(prefix):
             coverage = seen.coverage
             if prefix == "case/logs" or (not coverage.cut and (coverage.seen_end or edge) >= edge):

@@ -67,7 +67,7 @@ def kinds(case: Case) -> RuleResult:
     logs = case.frames.logs
     inside = logs.filter(pl.col("at") >= case.window.start)
     if inside.is_empty():
-        return NotChecked(rule=RULE, because=case.why_missing("logs/service", "r2/objects"))
+        return NotChecked(rule=RULE, because=case.why_missing("logs/service", "r2/archive"))
     since = case.since
     if case.onset is not None:
         since -= timedelta(seconds=min(120.0, case.onset.uncertainty_s))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 
 from ..models.finding import RuleResult, Severity
 from ..models.report import Suspect
@@ -21,7 +20,8 @@ def ranked(case: Case) -> RuleResult:
     """
     if case.onset is None:
         return []
-    result = suspects(case.frames, alert_at=_alert(case), onset=_known_onset(case))
+    known = (case.onset.at, case.onset.uncertainty_s)
+    result = suspects(case.frames, alert_at=case.alert_at or case.onset.at, onset=known)
     if not isinstance(result, list):
         return result
     return [replace(finding, severity=Severity.INFO, signals=()) for finding in result]
@@ -31,16 +31,9 @@ def suspects_of(case: Case) -> tuple[Suspect, ...]:
     """Return the suspects of *case*, best first, at most ten; ``because`` names this rule's findings."""
     if case.onset is None:
         return ()
-    found = rank_suspects(case.frames, alert_at=_alert(case), onset=_known_onset(case))[:10]
+    known = (case.onset.at, case.onset.uncertainty_s)
+    found = rank_suspects(case.frames, alert_at=case.alert_at or case.onset.at, onset=known)[:10]
     return tuple(
         Suspect(service=s.service, score=s.score, because=(f"{RULE}/{place}",) if place <= 5 else ())
         for place, s in enumerate(found, start=1)
     )
-
-
-def _alert(case: Case) -> datetime:
-    return case.alert_at or case.onset.at  # type: ignore[no-any-return]
-
-
-def _known_onset(case: Case) -> tuple[datetime, float] | None:
-    return (case.onset.at, case.onset.uncertainty_s)

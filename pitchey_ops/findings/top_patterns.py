@@ -20,7 +20,7 @@ def top_patterns(case: Case) -> RuleResult:
     is weighed in `findings.kinds`; here it is only counted.
     """
     if case.frames.logs.filter(pl.col("at") >= case.window.start).is_empty():
-        return NotChecked(rule=RULE, because=case.why_missing("logs/service", "r2/objects"))
+        return NotChecked(rule=RULE, because=case.why_missing("logs/service", "r2/archive"))
     found = []
     for number, row in enumerate(case.error_changes.head(SHOWN).iter_rows(named=True)):
         news = "new" if row["is_new"] else "rising" if row["is_rising"] else "as before"
@@ -28,7 +28,7 @@ def top_patterns(case: Case) -> RuleResult:
             Finding(
                 id=f"{RULE}/{row['pattern_id']}",
                 rule=RULE,
-                claim=f"{row['count']} x {row['template'][:200]} ({row['service']}; {news})",
+                claim=f"{row['count']} times (of {row['service']}; {news}): “{row['template'][:200]}”",
                 severity=Severity.WARNING if row["is_new"] and row["count_after"] >= 10 else Severity.INFO,
                 at=row["first_at"],
                 service=row["service"],

@@ -30,7 +30,7 @@ def traffic(case: Case) -> RuleResult:
     """
     seen = requests(case)
     if seen is None:
-        return NotChecked(rule=RULE, because=case.why_missing("cloudflare/http", "logs/service"))
+        return NotChecked(rule=RULE, because=case.why_missing("cloudflare_api/traffic", "logs/service"))
     since = case.since
     per_minute = seen.minutes.group_by("at").agg(pl.col("requests").sum()).sort("at")
     before = per_minute.filter(pl.col("at").is_between(since - timedelta(hours=2), since - timedelta(minutes=5)))

@@ -31,7 +31,7 @@ def users(case: Case) -> RuleResult:
     """
     seen = requests(case)
     if seen is None:
-        return NotChecked(rule=RULE, because=case.why_missing("cloudflare/http", "logs/service", "r2/objects"))
+        return NotChecked(rule=RULE, because=case.why_missing("cloudflare_api/traffic", "logs/service", "r2/archive"))
     before_start, before_end, after_start, after_end = spans(case)
     n_0, bad_0 = seen.total(before_start, before_end)
     n_1, bad_1 = seen.total(after_start, after_end)

@@ -29,7 +29,7 @@ def workers(case: Case) -> RuleResult:
     main = case.settings.worker_script
     frame = case.frames.workers.filter(pl.col("script") == main)
     if frame.is_empty():
-        return NotChecked(rule=RULE, because=case.why_missing("cloudflare/workers"))
+        return NotChecked(rule=RULE, because=case.why_missing("cloudflare_api/workers"))
     before_start, before_end, after_start, after_end = spans(case)
     before = frame.filter(pl.col("at").is_between(before_start, before_end, closed="left"))
     after = frame.filter(pl.col("at").is_between(after_start, after_end, closed="left"))

@@ -71,9 +71,7 @@ def to_json(report: Report) -> dict[str, Any]:
             }
             for score in report.hypotheses
         ],
-        "suspects": [
-            {"service": s.service, "score": s.score, "because": list(s.because)} for s in report.suspects
-        ],
+        "suspects": [{"service": s.service, "score": s.score, "because": list(s.because)} for s in report.suspects],
         "findings": [
             {
                 "id": finding.id,
@@ -178,8 +176,7 @@ def from_json(row: Mapping[str, Any]) -> Report:
             for score in row["hypotheses"]
         ),
         suspects=tuple(
-            Suspect(service=s["service"], score=s["score"], because=tuple(s["because"]))
-            for s in row["suspects"]
+            Suspect(service=s["service"], score=s["score"], because=tuple(s["because"])) for s in row["suspects"]
         ),
         findings=tuple(
             Finding(

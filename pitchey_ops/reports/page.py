@@ -119,7 +119,7 @@ def page(report: Report, panels: Sequence[Panel] = (), *, extras: Mapping[str, A
         rehearsal=_rehearsal(more.get("rehearsal")),
         summary=_claim(report.verdict.summary),
         facts=_facts(report, more, blind),
-        fence_note=FENCE_NOTE,
+        fence_note=Shown(FENCE_NOTE),
         sections=sections,
         causes=[_cause(score, report, by_id, numbers) for score in report.hypotheses[:3]],
         settles=[_claim(one) for one in report.verdict.settles],
@@ -225,7 +225,7 @@ def _facts(report: Report, more: Mapping[str, Any], blind: Sequence[Mapping[str,
         _hurt(report),
         _why(report),
         _clock(report, more),
-        _fact("Next step", verdict.next_step or "none named", _step_words(verdict.next_step)),
+        _next(verdict.next_step),
         _unseen(report, blind),
     ] + ([_hint(verdict.cause)] if verdict.cause and verdict.cause not in BY_ID else [])
 
@@ -238,6 +238,13 @@ def _hint(cause: str) -> dict[str, Any]:
     return _fact("Unknown word", f"The cause “{_clip(cause, 60)}” is none of this version's hypotheses.", warn=True)
 
 
+def _next(step: str) -> dict[str, Any]:
+    if not step:
+        return _fact("Next step", "none named")
+    words = _step_words(step)
+    return _fact("Next step", _upper(words) or step, f"step {step}" if words else "")
+
+
 def _since(report: Report) -> dict[str, Any]:
     onset, give = report.verdict.onset, report.verdict.onset_uncertainty_s
     if onset is None:
@@ -248,8 +255,8 @@ def _since(report: Report) -> dict[str, Any]:
     return _fact(
         "Since",
         f"{onset.astimezone(UTC):%H:%M:%S} UTC{around}",
-        f"{onset.astimezone(UTC):%A, %d %b %Y}"
-        + (f"; {span_words(ago)} before the window's end" if ago >= 0 else ", after the window's end"),
+        f"{onset.astimezone(UTC):%a %d %b %Y}"
+        + (f", {span_words(ago)} before the window ends" if ago >= 0 else ", after the window ends"),
         "" if around else "how exact this is could not be told",
     )
 
@@ -282,13 +289,15 @@ def _clock(report: Report, more: Mapping[str, Any]) -> dict[str, Any]:
     level: SeverityLevel = report.severity
     promise = PROMISES[level][1]
     within = promise if PROMISES[level][0] is None else f"within {promise}"
-    why = f"{level}: {report.verdict.why_severity}" if report.verdict.why_severity else ""
+    why = f"{level} because {report.verdict.why_severity}" if report.verdict.why_severity else ""
     if not report.alerts:
         return _fact(
             "Response clock", f"{level}: respond {within}", "No alert: the clock runs from its declaration.", why
         )
     since = min(alert.at for alert in report.alerts)
-    first = f"respond {within} of the first alert at {since.astimezone(UTC):%H:%M:%S} UTC"
+    first = (
+        f"{promise if PROMISES[level][0] is None else within} of the first alert, {since.astimezone(UTC):%H:%M:%S} UTC"
+    )
     acknowledged, finished = more.get("acknowledged"), more.get("finished")
     end = due(level, since)
     if isinstance(acknowledged, datetime):
@@ -300,7 +309,7 @@ def _clock(report: Report, more: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(finished, datetime):
         left = (end - finished).total_seconds()
         overdue = left < 0
-        at = f"when this was written, {finished.astimezone(UTC):%H:%M:%S} UTC"
+        at = f"at {finished.astimezone(UTC):%H:%M:%S} UTC, when this was written"
         lines.append(f"{span_words(left)} left {at}" if not overdue else f"OVERDUE by {span_words(-left)} {at}")
     return _fact("Response clock", f"{level}: respond by {due_words(level, since)}", *lines, why, warn=overdue)
 
@@ -337,7 +346,7 @@ def _cause(
     def rows(side: Sequence[tuple[str, float]]) -> list[dict[str, Any]]:
         return [
             {
-                "weight": f"{value:+.1f} dB" if math.isfinite(value) else "",
+                "weight": f"{value:+.1f}" if math.isfinite(value) else "",
                 "finding": numbers.get(finding, ""),
                 "claim": _claim(by_id[finding].claim if finding in by_id else finding),
             }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,12 +27,11 @@ from ..sources._budget import Budget
 from ..sources._http import LiveChannel
 from ..sources._slots import FileSlots, Slots
 from ..sources.casefile import read_case
-from ..sources.catalogue import PROBES, AskContext
+from ..sources.catalogue import ROUNDS, Context, Probe, Sources, probes_for
 from ..sources.channel import Channel
 from ..sources.tables import build
 
 T = TypeVar("T")
-ROUNDS = (1, 2, 3)
 CASE_TABLES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
     "logs": LOGS,
     "metrics": METRICS,
@@ -101,59 +100,54 @@ def live_channel(
     )
 
 
-async def ask_all(
-    channel: Channel, settings: Settings, window: Window, probes: Sequence[str]
-) -> dict[str, AnyObservation]:
+async def ask_all(channel: Channel, settings: Settings, window: Window, runbook: str) -> dict[str, AnyObservation]:
     """
-    Ask *probes* (names of `sources.catalogue.PROBES`), each round at once, and return all observations.
+    Ask every probe of *runbook*, each round at once, and return all observations by id.
 
     What a later round asks follows from earlier answers alone, so a replay asks the same. A probe that
     raises is a bug of ours, not an answer: it is told as such and costs only its own observations.
     """
-    context = AskContext.make(channel, settings, window)
-    found: dict[str, AnyObservation] = {}
+    context = Context(sources=Sources(channel, settings, window), settings=settings, window=window)
     for number in ROUNDS:
-        names = [name for name in PROBES if name in probes and PROBES[name].round == number]
-        results = await asyncio.gather(*(PROBES[name].ask(context) for name in names), return_exceptions=True)
-        for name, result in zip(names, results, strict=True):
-            if isinstance(result, RecordError):
+        chosen = probes_for(runbook, number)
+        results = await asyncio.gather(*(probe.ask(context) for probe in chosen), return_exceptions=True)
+        found = dict(context.earlier)
+        for probe, result in zip(chosen, results, strict=True):
+            if isinstance(result, RecordError) or (
+                isinstance(result, BaseException) and not isinstance(result, Exception)
+            ):
                 raise result
-            if isinstance(result, BaseException):
-                if not isinstance(result, Exception):
-                    raise result
-                found[f"{PROBES[name].source}/{name}/fault"] = _fault(name, result, window)
-                continue
-            for observation in result:
-                found[observation.id] = observation
-        context = context.after(found)
-    return dict(sorted(found.items()))
+            observations = [_fault(probe, result, window)] if isinstance(result, Exception) else result
+            found.update({observation.id: observation for observation in observations})
+        context = replace(context, earlier=dict(sorted(found.items())))
+    return dict(context.earlier)
 
 
-def _fault(name: str, exc: Exception, window: Window) -> Unavailable:
+def _fault(probe: Probe, exc: Exception, window: Window) -> AnyObservation:
     return Unavailable(
-        id=f"{PROBES[name].source}/{name}/fault",
-        source=PROBES[name].source,
+        id=f"{probe.source}/{probe.name.partition('.')[2]}/fault",
+        source=probe.source,
         at=window.end,
         reason="bad_payload",
         detail=f"an answer was not understood ({type(exc).__name__}); what this probe asks was not checked",
     )
 
 
-def ask_live(channel: LiveChannel, settings: Settings, window: Window, probes: Sequence[str]) -> Asked:
+def ask_live(channel: LiveChannel, settings: Settings, window: Window, runbook: str) -> Asked:
     """Ask for real and build the tables."""
 
     async def body() -> dict[str, AnyObservation]:
         try:
-            return await ask_all(channel, settings, window, probes)
+            return await ask_all(channel, settings, window, runbook)
         finally:
             await channel.close()
 
     return gathered(run_async(body), window)
 
 
-def ask_recorded(channel: Channel, settings: Settings, window: Window, probes: Sequence[str]) -> Asked:
+def ask_recorded(channel: Channel, settings: Settings, window: Window, runbook: str) -> Asked:
     """Answer from a record; the same code as `ask_live` but for the channel."""
-    return gathered(run_async(lambda: ask_all(channel, settings, window, probes)), window)
+    return gathered(run_async(lambda: ask_all(channel, settings, window, runbook)), window)
 
 
 def gathered(observations: Mapping[str, AnyObservation], window: Window) -> Asked:

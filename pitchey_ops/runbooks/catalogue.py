@@ -1,5 +1,5 @@
 """
-Every runbook: what it asks, which rules it applies, what it needs before it may say "healthy".
+Every runbook: which rules it applies, what it needs before it may say "healthy".
 
 A new runbook is a notebook and an entry here; `STEP_RULES` says which rules a step of the written runbook
 stands on, so that a step whose rule could not look is never called done.
@@ -13,33 +13,8 @@ from pathlib import Path
 from ..errors import UsageError
 from ..settings import home
 
-CORE_PROBES = (
-    "api.health",
-    "api.health_db",
-    "api.pitches",
-    "api.auth_verify",
-    "frontend.page",
-    "cloudflare_status.summary",
-    "cloudflare.deployments",
-    "cloudflare.http",
-    "cloudflare.workers",
-    "logs.services",
-    "logs.discovered",
-    "logs.unfiltered",
-    "r2.services",
-    "r2.objects",
-    "sentry.issues",
-    "sentry.releases",
-    "monitoring.health",
-    "monitoring.dashboard",
-    "apm.summary",
-    "apm.response_time",
-    "apm.database",
-    "infra.health",
-    "pagerduty.oncalls",
-)
 CORE_RULES = (
-    "symptoms",
+    "onset",
     "users",
     "probes",
     "deployments",
@@ -69,7 +44,9 @@ class Need:
     share: float = 0.5
 
 
-USERS_VIEW = Need(words="what users get", any_of=("cloudflare/http", "r2", "history", "case/logs", "logs/service"))
+USERS_VIEW = Need(
+    words="what users get", any_of=("cloudflare_api/traffic", "r2/archive", "history", "case/logs", "logs/service")
+)
 OUTSIDE = Need(words="the API from outside", any_of=("api/health", "api/pitches", "case/logs"))
 
 
@@ -80,7 +57,6 @@ class Runbook:
     id: str
     title: str
     question: str
-    probes: tuple[str, ...]
     rules: tuple[str, ...]
     needs: tuple[Need, ...]
     version: str = "1"
@@ -103,7 +79,6 @@ RUNBOOKS: dict[str, Runbook] = {
             id="triage",
             title="Triage",
             question="What is wrong, how bad is it, and which runbook is next?",
-            probes=CORE_PROBES,
             rules=CORE_RULES,
             needs=(USERS_VIEW, OUTSIDE),
         ),
@@ -111,7 +86,6 @@ RUNBOOKS: dict[str, Runbook] = {
             id="outage",
             title="Platform outage",
             question="Is the platform down, since when, and what took it down?",
-            probes=CORE_PROBES,
             rules=CORE_RULES,
             needs=(USERS_VIEW, OUTSIDE),
         ),
@@ -119,7 +93,6 @@ RUNBOOKS: dict[str, Runbook] = {
             id="error_rate",
             title="High error rate",
             question="What fails, where does it come from, and what changed?",
-            probes=CORE_PROBES,
             rules=CORE_RULES,
             needs=(USERS_VIEW,),
         ),
@@ -135,7 +108,7 @@ STEP_RULES: dict[str, tuple[str, ...]] = {
     "investigate.error-logs": ("patterns",),
     "investigate.search": ("patterns",),
     "investigate.apm-summary": ("contradictions",),
-    "investigate.response-time": ("symptoms",),
+    "investigate.response-time": ("onset",),
     "outage.cloudflare-status": ("cloudflare-status",),
     "outage.main-worker": ("probes",),
     "outage.db-connectivity": ("probes",),
@@ -148,7 +121,7 @@ STEP_RULES: dict[str, tuple[str, ...]] = {
     "error-rate.top-errors": ("patterns",),
     "error-rate.auth-service": ("patterns",),
     "error-rate.pitch-service": ("patterns",),
-    "error-rate.response-time": ("symptoms",),
+    "error-rate.response-time": ("onset",),
     "error-rate.jwt": ("kinds",),
     "error-rate.auth-verify": ("probes",),
     "error-rate.database": ("kinds",),

@@ -20,7 +20,9 @@ from ..models.exchange import Exchange
 from ..models.report import Report
 from ..models.window import Window
 from ..panels.base import Panel
-from ..panels.steps import View, opening, provenance, step_panel
+from ..panels.opening import opening, provenance
+from ..panels.steps import step_panel
+from ..panels.view import View
 from ..reports.document import to_json
 from ..settings import Settings, load
 from . import windows
@@ -232,8 +234,8 @@ def run_context(context: RunContext, book: Runbook, settings: Settings, paramete
             asked = ask_case(exchanges, window)
         else:
             window = windows.parse(text, now=started)
-            channel = (ReplayChannel if context.mode == "replay" else CurrentChannel)(exchanges)
-            asked = ask_recorded(channel, settings, window, book.probes)
+            recorded = (ReplayChannel if context.mode == "replay" else CurrentChannel)(exchanges)
+            asked = ask_recorded(recorded, settings, window, book.id)
     else:
         events = Recorder(context.folder)
         events.event("run", {**context.to_json(), "parameters": dict(parameters), "settings": settings.public()})
@@ -245,7 +247,7 @@ def run_context(context: RunContext, book: Runbook, settings: Settings, paramete
         else:
             window = windows.parse(text, now=started)
             channel = live_channel(settings, events, started=started, budget_s=context.budget_s)
-            asked = ask_live(channel, settings, window, book.probes)
+            asked = ask_live(channel, settings, window, book.id)
             exchanges = read_exchanges(context.folder)
         events.event("asked", {})
     return Run(

@@ -96,8 +96,7 @@ def wrong_types(value: Any) -> Any:
         return {str(place): wrong_types(item) for place, item in enumerate(value)}
     if isinstance(value, dict):
         return {
-            key: [wrong_types(item)] if isinstance(item, dict) else wrong_types(item)
-            for key, item in value.items()
+            key: [wrong_types(item)] if isinstance(item, dict) else wrong_types(item) for key, item in value.items()
         }
     return False
 
@@ -112,9 +111,7 @@ def distort(response: Response, kind: BreakKind, ray: str) -> Response:
             '<form action="/login"></form></body></html>'
         )
     body = bytes(response.body)
-    headers = {
-        k: v for k, v in response.headers.items() if k.lower() not in ("content-length", "content-encoding")
-    }
+    headers = {k: v for k, v in response.headers.items() if k.lower() not in ("content-length", "content-encoding")}
     if kind == "truncated":
         changed = body[: max(1, len(body) // 2)] if len(body) > 1 else b"{"
     else:

@@ -355,9 +355,7 @@ class ApmStore:
             tags = pl.struct(pl.col("url"), pl.col("device").alias("deviceType")).struct.json_encode()
             frames.append(_derived(self._world.vitals, name, column, kind, unit, tags))
         rows = (
-            pl.concat(
-                [frame.select("at", "name", "value", "type", "unit", "tags", "raw") for frame in frames]
-            )
+            pl.concat([frame.select("at", "name", "value", "type", "unit", "tags", "raw") for frame in frames])
             .filter(pl.col("at") >= self._since)
             .unique("at", keep="last", maintain_order=True)
             .sort("at")
@@ -371,9 +369,7 @@ class ApmStore:
 
     def database(self, now_ms: int) -> dict[str, Any] | None:
         """Return the newest of the oldest `CUT` posts: after those it stands still (trap 12)."""
-        held = self._db_posts.filter((pl.col("at") > now_ms - RETENTION_MS) & (pl.col("at") <= now_ms)).head(
-            CUT
-        )
+        held = self._db_posts.filter((pl.col("at") > now_ms - RETENTION_MS) & (pl.col("at") <= now_ms)).head(CUT)
         posts = {row["at"]: _db_post(row) for row in held.tail(1).iter_rows(named=True)}
         if held.height < CUT:
             room = CUT - held.height
@@ -410,9 +406,7 @@ class ApmStore:
         return [spans[key] for key in sorted(spans)][:CUT]
 
 
-def _derived(
-    frame: pl.DataFrame, name: str, column: str, kind: str, unit: str | None, tags: pl.Expr
-) -> pl.DataFrame:
+def _derived(frame: pl.DataFrame, name: str, column: str, kind: str, unit: str | None, tags: pl.Expr) -> pl.DataFrame:
     return frame.filter(pl.col("stored") & pl.col(column).is_not_null()).select(
         pl.col("at"),
         pl.lit(name).alias("name"),
@@ -554,9 +548,7 @@ class ArchiveStore:
         """
         keys, arrival, _ = self._order
         end = bisect.bisect_left(keys, _end_of(prefix)) if prefix else len(keys)
-        posted = sorted(
-            k for k, (at, _) in self._posted.items() if k.startswith(prefix) and k > after and at <= now_ms
-        )
+        posted = sorted(k for k, (at, _) in self._posted.items() if k.startswith(prefix) and k > after and at <= now_ms)
         place = max(bisect.bisect_left(keys, prefix), bisect.bisect_right(keys, after) if after else 0)
         if delimiter and after.endswith(delimiter) and after.startswith(prefix) and after != prefix:
             place = max(place, bisect.bisect_left(keys, _end_of(after)))  # a folder given before
@@ -572,9 +564,7 @@ class ArchiveStore:
             found = both[:limit]
             more = len(both) > limit
             last = found[-1][0] if found else after
-            return ObjectPage(
-                objects=self._materialise(found), prefixes=[], next_after=last if more else None
-            )
+            return ObjectPage(objects=self._materialise(found), prefixes=[], next_after=last if more else None)
         waiting = posted[::-1]
         while place < end or waiting:
             static_key = keys[place] if place < end else None

@@ -9,7 +9,7 @@ import json
 import os
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -80,11 +80,14 @@ class FileAnswers:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._path = folder / "answers.sqlite3"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with closing(self._connect()) as db, db:
-                db.execute("create table if not exists answers (digest text primary key, at real, row blob)")
+            # opened here, used by the thread that asks, one at a time
+            self._db = sqlite3.connect(folder / "answers.sqlite3", timeout=2.0, check_same_thread=False)
+            self._db.execute("pragma journal_mode = wal")
+            self._db.execute("pragma synchronous = off")
+            with self._db:
+                self._db.execute("create table if not exists answers (digest text primary key, at real, row blob)")
             self.usable = True
         except (OSError, sqlite3.Error):
             self.usable = False
@@ -94,8 +97,7 @@ class FileAnswers:
         if not self.usable:
             return None
         try:
-            with closing(self._connect()) as db:
-                row = db.execute("select row from answers where digest = ?", (digest(question),)).fetchone()
+            row = self._db.execute("select row from answers where digest = ?", (digest(question),)).fetchone()
         except sqlite3.Error:
             return None
         if row is None:
@@ -110,9 +112,9 @@ class FileAnswers:
         at = exchange.at.timestamp()
         row = (digest(question), at, one_line(exchange.to_json()))
         try:
-            with closing(self._connect()) as db, db:
-                db.execute("insert or replace into answers values (?, ?, ?)", row)
-                db.execute("delete from answers where at < ?", (at - KEEP_S,))
+            with self._db:
+                self._db.execute("insert or replace into answers values (?, ?, ?)", row)
+                self._db.execute("delete from answers where at < ?", (at - KEEP_S,))
         except sqlite3.Error:
             return
 
@@ -131,12 +133,6 @@ class FileAnswers:
             yield
         finally:
             os.close(descriptor)
-
-    def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self._path, timeout=2.0)
-        db.execute("pragma journal_mode = wal")
-        db.execute("pragma synchronous = off")
-        return db
 
 
 def _fresh(kept: Exchange, question: Question, now: datetime) -> bool:

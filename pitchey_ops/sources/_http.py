@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -37,6 +38,9 @@ from ._answers import Answers
 from ._budget import Budget
 from ._slots import Slots
 from ._sql import Database
+
+# httpcore looks for sniffio anew on every request; told once that it is not there, it takes asyncio at once
+sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
 ATTEMPTS = 3
 PASSING_STATUSES = frozenset({429, 502, 503, 504, 520, 521, 522, 523, 524})
@@ -101,6 +105,7 @@ class LiveChannel:
         self._answers = answers
         self._hosts = settings.hosts()
         self._silent: dict[str, int] = {}
+        self._archive_since: datetime | None = None
         self._http = httpx.AsyncClient(
             transport=transport,
             follow_redirects=False,
@@ -162,6 +167,8 @@ class LiveChannel:
     async def _asked(self, question: Question) -> Exchange:
         if self._budget.asking_left_s() <= 0:
             return self._unasked(question, "not_asked", "the run's time for asking was used up")
+        if question.source == "r2" and self._archive_left_s() <= 0:
+            return self._unasked(question, "not_asked", "the time for reading the archive was used up")
         if question.kind == "sql":
             return await self._ask_database(question)
         refusal = self._refusal(question.url)
@@ -191,6 +198,13 @@ class LiveChannel:
         exchange: Exchange = await retrying(once)
         self._note(question, exchange)
         return replace(exchange, attempts=tuple(attempts))
+
+    def _archive_left_s(self) -> float:
+        """Seconds left for the archive: thousands of small reads must not take the run's time from the rest."""
+        now = self._clock.now()
+        if self._archive_since is None:
+            self._archive_since = now
+        return self._settings.archive_time_s - (now - self._archive_since).total_seconds()
 
     def _slot(self, question: Question) -> str:
         """Name what counts as one host; the sandbox's one origin plays many."""
@@ -292,11 +306,7 @@ class LiveChannel:
             ) as response:
                 target = response.headers.get("location")
                 follow = response.status_code in (301, 302, 303, 307, 308) and target and hop < REDIRECTS
-                if (
-                    follow
-                    and question.method in ("GET", "HEAD")
-                    and _origin(urljoin(url, target)) == _origin(url)
-                ):
+                if follow and question.method in ("GET", "HEAD") and _origin(urljoin(url, target)) == _origin(url):
                     url = urljoin(url, target)
                     continue
                 body = await self._read(response, question.max_bytes)
@@ -310,9 +320,7 @@ class LiveChannel:
         async for chunk in response.aiter_bytes(64 * 1024):
             size += len(chunk)
             if size > limit:
-                raise _TooLarge(
-                    f"the answer is larger than {limit / 2**20:.0f} MB after decompression; not read on"
-                )
+                raise _TooLarge(f"the answer is larger than {limit / 2**20:.0f} MB after decompression; not read on")
             chunks.append(chunk)
         return b"".join(chunks)
 
@@ -331,9 +339,7 @@ class LiveChannel:
             outcome, detail = "timeout", "no result in time"
         except psycopg.OperationalError as exc:
             state = exc.sqlstate
-            outcome = {"28P01": "refused", "28000": "refused", "57014": "timeout"}.get(
-                state or "", "unreachable"
-            )  # type: ignore[assignment]
+            outcome = {"28P01": "refused", "28000": "refused", "57014": "timeout"}.get(state or "", "unreachable")  # type: ignore[assignment]
             detail = f"{state or 'no connection'}: {_words(exc, 'no connection')}"
         except psycopg.Error as exc:
             outcome, detail = "failed", f"{exc.sqlstate or 'error'}: {_words(exc, 'the statement failed')}"

@@ -210,9 +210,7 @@ class _Reader:
                 try:
                     part = source.read(_CHUNK)
                 except (OSError, EOFError, zlib.error) as error:
-                    self.problems.append(
-                        f"{name}: ends early or is damaged ({error}); read as far as it goes."
-                    )
+                    self.problems.append(f"{name}: ends early or is damaged ({error}); read as far as it goes.")
                     return
                 if not part:
                     return
@@ -314,9 +312,7 @@ def _logs(reader: _Reader) -> pl.DataFrame:
         found = []
         for key in keys:
             for column in ("tags", "metadata"):
-                is_object = pl.col(column).str.starts_with("{") & pl.col(column).str.contains(
-                    key, literal=True
-                )
+                is_object = pl.col(column).str.starts_with("{") & pl.col(column).str.contains(key, literal=True)
                 text = pl.when(is_object).then(pl.col(column))
                 found.append(text.str.json_path_match(f"$.{key}"))
         return pl.coalesce(found)
@@ -356,11 +352,7 @@ def _points(reader: _Reader) -> tuple[pl.DataFrame, pl.DataFrame]:
     for name, probe in (("metrics.jsonl", "metrics"), ("response_time.jsonl", "response_time")):
         raw = _timed(reader.frame(name, _RAW_POINT), ("name", "value"), reader, name)
         flat = raw.unnest("tags").with_columns(observation=pl.lit(f"case/{probe}/all"))
-        is_span = (
-            pl.col("caller").is_not_null()
-            | pl.col("operation").is_not_null()
-            | pl.col("traceId").is_not_null()
-        )
+        is_span = pl.col("caller").is_not_null() | pl.col("operation").is_not_null() | pl.col("traceId").is_not_null()
         spans.append(
             flat.filter(is_span, pl.col("service").is_not_null(), pl.col("value") >= 0).select(
                 "at",

@@ -1,0 +1,34 @@
+"""``report.html`` from what a run left behind: its report and its panels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ..panels.base import Panel
+from ..runbooks.execute import Outcome
+from .document import from_json
+from .page import page
+
+
+def write_page(folder: Path, report: Mapping[str, Any], *, outcome: Outcome, started: datetime) -> None:
+    """Write ``report.html`` into *folder*; panels that a killed kernel left half-written are passed over."""
+    extras: dict[str, Any] = {"started": started}
+    if outcome.ending != "completed":
+        reached = f"{outcome.cells_done} of {outcome.cells} cells" if outcome.cells else "no cell"
+        extras["cut_off"] = f"{outcome.ending.replace('_', ' ')}: {outcome.detail} Reached: {reached}."
+    (folder / "report.html").write_text(page(from_json(report), panels_of(folder), extras=extras), encoding="utf-8")
+
+
+def panels_of(folder: Path) -> list[Panel]:
+    """Return the panels that a run had shown, in order."""
+    found = []
+    for path in sorted((folder / "panels").glob("*.json")):
+        try:
+            found.append(Panel.from_json(json.loads(path.read_text(encoding="utf-8"))))
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found
