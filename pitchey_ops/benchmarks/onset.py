@@ -24,6 +24,7 @@ import polars as pl
 from pitchey_ops.benchmarks.suspects import SYSTEMS, LabelledCase, alert_time, labelled_cases
 from pitchey_ops.findings._changepoint import ChangePoint, Kind, TooFewPoints, change_point
 from pitchey_ops.findings.onset import combine, symptom_onsets
+from pitchey_ops.findings.suspects import rank_suspects, suspect_onset
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,7 +43,7 @@ def simulated(cases: int = 600, seed: int = 1) -> dict[str, Any]:
     covered: dict[str, list[bool]] = {}
     asked: dict[str, int] = {}
     for number in range(cases):
-        kind: Kind = ("count", "share", "level")[number % 3]  # type: ignore[assignment]
+        kind: Kind = ("count", "share", "level")[number % 3]
         shape = ("step", "step", "step", "ramp", "spike")[number % 5]
         after = int(rng.integers(15, 31)) if shape == "ramp" else int(rng.integers(2, 21))
         minutes = int(rng.integers(60, 150))
@@ -170,10 +171,18 @@ def recorded(folder: Path) -> dict[str, Any]:
     the window tells nothing.
     """
     errors, covered, quiet, quiet_false, cases = [], [], 0, 0, 0
+    by_requests: list[float] = []
+    requests_covered: list[bool] = []
     for case in labelled_cases(folder):
         cases += 1
         alert_at = alert_time(case, 1)
         found = combine(symptom_onsets(case.frames), alert_at=alert_at)
+        leader = next(iter(rank_suspects(case.frames, alert_at=alert_at)), None)
+        timed = None if leader is None else suspect_onset(leader)
+        if timed is not None:
+            off = abs((timed.at - case.onset).total_seconds())
+            by_requests.append(off)
+            requests_covered.append(off <= timed.uncertainty_s)
         if found is not None and abs((found.at - case.onset).total_seconds()) < 300:
             off = (found.at - case.onset).total_seconds()
             errors.append(abs(off))
@@ -188,6 +197,9 @@ def recorded(folder: Path) -> dict[str, Any]:
         "found": len(errors),
         "error_s_median": round(float(np.median(errors)), 1) if errors else None,
         "covered_share": round(float(np.mean(covered)), 3) if covered else None,
+        "found_by_requests": len(by_requests),
+        "requests_error_s_median": round(float(np.median(by_requests)), 1) if by_requests else None,
+        "requests_covered_share": round(float(np.mean(requests_covered)), 3) if by_requests else None,
         "quiet_stretches": quiet,
         "quiet_with_onset": quiet_false,
     }
@@ -243,7 +255,7 @@ def _either_way(at: Floats, values: Floats) -> ChangePoint | None:
     found: list[ChangePoint] = []
     for direction in ("up", "down"):
         try:
-            one = change_point(at, values, kind="level", direction=direction)  # type: ignore[arg-type]
+            one = change_point(at, values, kind="level", direction=direction)
         except TooFewPoints:
             continue
         if one is not None:

@@ -32,6 +32,9 @@ TOGETHER_S = 300.0
 CAUSED_BY_USERS = ("traffic:",)
 """More visitors are no fault by themselves: they give the onset only when nothing else does."""
 
+LEADER_NATS = 6.0
+"""What must speak against the leading suspect before its requests alone give the onset (odds of 400 to one)."""
+
 ALERT_AFTER_S = 120.0
 """What begins this long after the alert did not set it off."""
 
@@ -187,8 +190,22 @@ def combine(onsets: Sequence[Onset], *, alert_at: datetime | None = None) -> Ons
 
 
 def overall(case: HasFrames) -> Onset | None:
-    """Return the incident's onset, or None when no symptom has one."""
-    return combine(symptom_onsets(case.frames), alert_at=case.alert_at)
+    """
+    Return the incident's onset, or None when nothing shows one.
+
+    Where no series shows a change but an alert came, the requests of the leading suspect tell the time, if
+    enough speaks against it: a fault in one corner of a platform may move no total.
+    """
+    whole = combine(symptom_onsets(case.frames), alert_at=case.alert_at)
+    if whole is not None or case.alert_at is None:
+        return whole
+    from pitchey_ops.findings.suspects import rank_suspects, suspect_onset  # suspects need `Onset` from here
+
+    leader = next(iter(rank_suspects(case.frames, alert_at=case.alert_at)), None)
+    if leader is None or leader.weight < LEADER_NATS:
+        return None
+    timed = suspect_onset(leader)
+    return None if timed is None else combine([timed], alert_at=case.alert_at)
 
 
 def onsets(case: HasFrames) -> RuleResult:
@@ -197,7 +214,7 @@ def onsets(case: HasFrames) -> RuleResult:
     if not seen.judged:
         short = f": {', '.join(seen.too_short[:5])}" if seen.too_short else ""
         return NotChecked(rule=RULE, because=f"no series was long enough to tell a change from noise{short}")
-    whole = combine(seen.onsets, alert_at=case.alert_at)
+    whole = overall(case)
     if whole is None:
         return []
     began = f"{whole.at:%H:%M:%S} UTC ± {whole.uncertainty_s:.0f} s"

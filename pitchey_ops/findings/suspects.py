@@ -31,6 +31,7 @@ from pitchey_ops.findings._suspect_visits import (
     ERROR_LEVELS,
     MATERIAL_MS,
     TIMES_OVER,
+    Floats,
     Tested,
     calls,
     log_mean_exp,
@@ -39,10 +40,14 @@ from pitchey_ops.findings._suspect_visits import (
     visits,
     weigh,
 )
+from pitchey_ops.findings.onset import Onset
 from pitchey_ops.frames import Frames
 from pitchey_ops.models.finding import Finding, NotChecked, RuleResult, Severity
 
 RULE = "suspects"
+
+KNOWN_NATS = 3.0
+"""What speaks against a service must be this much before it tells the time (odds of twenty to one)."""
 
 STEP_S = 5.0
 """Distance of candidate times: well below the minute that matters, above the length of a request."""
@@ -87,6 +92,9 @@ class Suspect:
         Sentences with the numbers behind each part, strongest first. Quoted log text is as it came.
     evidence
         Observation ids, sorted.
+    since, since_uncertainty_s
+        When its requests began to differ (UTC) and how surely; None where too little speaks against it. Always
+        within the span that was searched, so no proof by itself that anything began there.
     """
 
     service: str
@@ -95,6 +103,8 @@ class Suspect:
     parts: Mapping[str, float]
     because: tuple[str, ...]
     evidence: tuple[str, ...] = ()
+    since: datetime | None = None
+    since_uncertainty_s: float | None = None
     tie_break: tuple[float, ...] = field(default=(), repr=False)
 
 
@@ -141,13 +151,38 @@ def rank_suspects(
     else:
         centre, half = (onset[0] - zero).total_seconds(), max(abs(onset[1]), STEP_S)
         times = np.linspace(centre - half, centre + half, min(int(2 * half / STEP_S) + 2, 60))
-    case = _Case(times)
+    case = _Case(zero, times)
     case.hear_visits(logs, spans)
     case.hear_lines(logs)
     case.hear_network(spans)
     case.hear_saturation(metrics)
     case.hear_standing_errors(logs)
     return case.ranked(spans, {"logs": logs, "spans": spans, "metrics": metrics})
+
+
+def suspect_onset(suspect: Suspect) -> Onset | None:
+    """
+    Return a suspect's time as an onset that `onset.combine` takes, or None where it tells none.
+
+    For incidents too small or too fresh for any series to show a change: single requests may show it.
+    """
+    if suspect.since is None or suspect.since_uncertainty_s is None:
+        return None
+    return Onset(
+        symptom=f"requests:{suspect.service}",
+        at=suspect.since,
+        uncertainty_s=suspect.since_uncertainty_s,
+        kind="share",
+        shape="step",
+        before=0.0,
+        after=suspect.score,
+        ratio=float("inf"),
+        unit="suspicion",
+        weight_nats=suspect.weight,
+        confidence=0.5,
+        service=suspect.service,
+        observations=suspect.evidence,
+    )
 
 
 def suspects(frames: Frames, *, alert_at: datetime, onset: tuple[datetime, float] | None = None) -> RuleResult:
@@ -183,16 +218,20 @@ def suspects(frames: Frames, *, alert_at: datetime, onset: tuple[datetime, float
 class _Case:
     """Collects what the witnesses say."""
 
-    def __init__(self, times: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
+    def __init__(self, zero: datetime, times: Floats) -> None:
+        self.zero = zero
         self.times = times
         self.parts: dict[str, Evidence] = {}
         self.reasons: dict[str, dict[str, str]] = {}
+        self.curves: dict[str, dict[str, Floats]] = {}
 
-    def say(self, service: str, witness: str, weight: float, reason: str) -> None:
-        """Note the stronger of what was said before and this."""
+    def say(self, service: str, witness: str, weight: float, reason: str, curve: Floats | None = None) -> None:
+        """Note the stronger of what was said before and this; *curve* is its weight at each candidate time."""
         if weight > self.parts.setdefault(service, {}).get(witness, 0.0):
             self.parts[service][witness] = weight
             self.reasons.setdefault(service, {})[witness] = reason
+            if curve is not None:
+                self.curves.setdefault(service, {})[witness] = curve
 
     def hear_visits(self, logs: pl.DataFrame, spans: pl.DataFrame) -> None:
         """Behaviour and own time, from requests that can be followed."""
@@ -266,6 +305,7 @@ class _Case:
         share_after = tested.after[pick] / np.maximum(tested.after_of[pick], 1.0)
         same = np.column_stack([tested.features["group"].to_numpy(), tested.before, tested.after])
         table = tested.features.with_columns(
+            row=pl.int_range(pl.len()),
             log_bf=pl.Series(log_mean_exp(tested.log_bf, axis=1)),
             rises=pl.Series(share_after > share_before),
             twin=pl.Series(np.unique(same, axis=0, return_inverse=True)[1].reshape(-1)),
@@ -296,7 +336,9 @@ class _Case:
             verb = "now" if top["rises"] else "no longer"
             what = {"call": "calls", "error": "logs", "pattern": "logs"}[top["kind"]]
             weight = float(log_mean_exp(np.array(kinds)))
-            self.say(str(service), "behaviour", weight, f"It {verb} {what} “{top['feature']}”: {top['words']}.")
+            curve = log_mean_exp(tested.log_bf[of_service["row"].to_numpy()], axis=0)
+            reason = f"It {verb} {what} “{top['feature']}”: {top['words']}."
+            self.say(str(service), "behaviour", weight, reason, curve)
 
     def hear_network(self, spans: pl.DataFrame) -> None:
         """Time between caller and server, over all pairs of a service."""
@@ -375,7 +417,10 @@ class _Case:
             groups = table["group"].to_numpy()[rows]
             single = np.zeros((len(np.unique(groups)), len(TIMES_OVER), len(self.times)))
             single[np.unique(groups, return_inverse=True)[1], level[rows]] = signed[rows]
-            weight = max(float(log_mean_exp(whole)), float(log_mean_exp(single)))
+            together, alone = float(log_mean_exp(whole)), float(log_mean_exp(single))
+            weight = max(together, alone)
+            flat = whole if together >= alone else single.reshape(-1, len(self.times))
+            curve = log_mean_exp(flat, axis=0)
             top = rows[int(np.argmax(signed[rows].max(axis=1)))]
             at = (top, int(np.argmax(signed[top])))
             to, _, _, _, limit, operation = table.row(top)
@@ -387,6 +432,7 @@ class _Case:
                 f"{what} {where}above {limit:g} ms ({operation[:80]}): "
                 f"{int(tested.before[at])} of {int(tested.before_of[at])} before, "
                 f"{int(tested.after[at])} of {int(tested.after_of[at])} after.",
+                curve,
             )
 
     def hear_saturation(self, metrics: pl.DataFrame) -> None:
@@ -420,6 +466,18 @@ class _Case:
             weight = (errors / (errors + 10.0)) * (errors / lines) ** 0.5
             self.say(service, "errors", weight, f"{errors} of its {lines} recent log lines are errors.")
 
+    def since(self, service: str, parts: Mapping[str, float]) -> tuple[float, float] | None:
+        """Return the most likely time (s from the alert) of the fault and its uncertainty, where it is known."""
+        curves = [curve for witness, curve in self.curves.get(service, {}).items() if witness in parts]
+        if not curves or sum(parts.values()) < KNOWN_NATS:
+            return None
+        total = np.sum(curves, axis=0)
+        mass = np.exp(total - total.max())
+        cumulative = np.cumsum(mass) / mass.sum()
+        best = float(np.average(self.times, weights=mass))
+        low, high = (float(self.times[int(np.searchsorted(cumulative, q))]) for q in (0.05, 0.95))
+        return best, max(best - low, high - best) + 2 * STEP_S
+
     def ranked(self, spans: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> list[Suspect]:
         """Take off what callees explain, add up, sort by evidence alone."""
         below = _descendants(spans)
@@ -438,6 +496,7 @@ class _Case:
             weight = round(sum(parts.values()), 6)
             if weight <= 0:
                 continue
+            since = self.since(service, parts)
             order = sorted(parts, key=lambda witness: (-parts[witness], witness))
             found.append(
                 Suspect(
@@ -447,6 +506,8 @@ class _Case:
                     parts={witness: parts[witness] for witness in order},
                     because=tuple(self.reasons[service][witness] for witness in order),
                     evidence=_observations(service, tables),
+                    since=None if since is None else self.zero + timedelta(seconds=round(since[0], 1)),
+                    since_uncertainty_s=None if since is None else round(since[1], 1),
                     tie_break=(raw[service], *(float(busy[name].get(service, 0)) for name in sorted(busy))),
                 )
             )
