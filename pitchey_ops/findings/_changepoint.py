@@ -106,7 +106,7 @@ class ChangePoint:
     @property
     def uncertainty_s(self) -> float:
         """Half width (s) of the interval around `at_ms`."""
-        return max(self.at_ms - self.low_ms, self.high_ms - self.at_ms) / 1000.0
+        return float(max(self.at_ms - self.low_ms, self.high_ms - self.at_ms)) / 1000.0
 
 
 def change_point(
