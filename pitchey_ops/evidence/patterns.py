@@ -224,12 +224,8 @@ _FORMATS: tuple[tuple[str, str, bytes], ...] = (
     ("doppler", "dp.pt. dp.st. dp.ct. dp.sa.", rb"dp\.(?:pt|st|ct|sa)\.[A-Za-z0-9._-]{16,128}"),
     ("age", "age-secret-key-1", rb"AGE-SECRET-KEY-1[A-Z0-9]{20,80}"),
     ("jwt", "eyj", rb"eyJ[A-Za-z0-9_-]{8,16384}\.[A-Za-z0-9_-]{8,65536}(?:\.[A-Za-z0-9_-]{0,65536}){0,3}"),
-    # 2 letters and 32 hexadecimal digits: the third character is part of the anchor, to keep false starts rare
-    (
-        "twilio",
-        " ".join(p + c for p in ("ac", "sk") for c in "0123456789abcdef"),
-        rb"(?:AC|SK)[0-9a-f]{32}" + _END,
-    ),
+    # the third character is part of the anchor, to keep false starts rare
+    ("twilio", " ".join("sk" + c for c in "0123456789abcdef"), rb"SK[0-9a-f]{32}" + _END),
 )
 
 _WEBHOOKS: tuple[tuple[str, bytes], ...] = (
@@ -280,7 +276,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "userinfo",
         ("://", ":\\/\\/"),
-        re.compile(rb":(?:\\?/){2}((?!\[redacted:)[^\s\"'<>\\/?#]{1,1024})@"),
+        re.compile(rb":(?:\\?/){2}((?!\[redacted:)[^\s\"'<>/?#]{1,1024})@"),
         accept=_userinfo,
         group=1,
         boundary=False,
@@ -301,7 +297,7 @@ RULES: tuple[Rule, ...] = (
         ),
         re.compile(
             rb"[a-z0-9]{4,12}(?:\+[a-z0-9]{1,12})?:(?:\\?/){2}"
-            rb"((?!\[redacted:)[^\s\"'<>\\:@/]{0,256}:(?!\d{1,5}[/?])[^\s\"'<>\\]{1,512})@",
+            rb"((?!\[redacted:)[^\s\"'<>:@/]{0,256}:(?!\d{1,5}[/?])[^\s\"'<>]{1,512})@",
             re.I,
         ),
         group=1,
@@ -310,7 +306,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "userinfo",
         ("%3a%2f%2f",),
-        re.compile(rb"%3a%2f%2f([^\s\"'<>\\/&]{1,512}?%3a[^\s\"'<>\\/&]{1,512}?)%40", re.I),
+        re.compile(rb"%3a%2f%2f([^\s\"'<>/&]{1,512}?%3a[^\s\"'<>/&]{1,512}?)%40", re.I),
         group=1,
         boundary=False,
         accept=lambda value: b"%2f" not in value.lower(),
@@ -444,7 +440,7 @@ WORDS = (
 _QUOTE = rb"(?:\\{0,15}[\"']|&quot;|&#3[49];|%22)"
 _GAP = rb"(?:\s|\\[tnr]){0,4}"
 _ASSIGN = re.compile(
-    rb"(?P<tail>[A-Za-z0-9_.-]{0,60}?)(?P<quote>" + _QUOTE + rb")?(?P<sep>"
+    rb"(?P<tail>[A-Za-z0-9_.-]{0,60}+)(?P<quote>" + _QUOTE + rb")?(?P<sep>"
     rb"" + _GAP + rb"(?:=>|:=|[:=]|%3[aAdD]|(?<=" + rb"[A-Za-z0-9])>)" + _GAP + rb""
     rb"|(?P<pair>(?<=[\"';2])," + _GAP + rb"(?:b?" + _QUOTE + rb"[vV]al(?:ue)?" + _QUOTE + _GAP + rb":" + _GAP + rb")?)"
     rb"|(?P<flag>\s{1,3}(?=[^\s-])))"
@@ -548,7 +544,7 @@ def card_at(data: bytes, start: int, end: int) -> bool:
     if start and data[start - 1] in _CARD_BEFORE and _ESCAPED.search(data[max(0, start - 16) : start]) is None:
         return False
     after = data[end : end + 2]
-    if after[:1] and (after[0] in _ALNUM or (after[:1] in (b".", b"-") and after[1:2].isdigit())):
+    if after[:1] and (after[0] in _ALNUM or (after[:1] in (b".", b"-") and after[1:2].isalnum())):
         return False
     return luhn(data[start:end])
 
@@ -569,5 +565,17 @@ _B64 = r"[A-Za-z0-9+/_-]"
 _SEED = rf"(?:(?:{_GROUP}){{4}}|H4sI{_B64}{{16}}|e[JNAF]{_B64}{{18}})"
 BASE64_RUST = rf"(?-u:{_SEED})"
 BASE64 = re.compile(_SEED.encode())
+_HEX_ONLY = re.compile(rb"[0-9a-f-]{12,}")
 BASE64_RUN = re.compile(rb"[A-Za-z0-9+/_-]+(?:(?:\\r)?(?:\\n|\r?\n)[A-Za-z0-9+/_-]{4,})*={0,2}")
 BASE64_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-")
+
+
+def card_of(text: bytes) -> bytes | None:
+    """Return the number in what the sieve found, when it passes Luhn's check."""
+    found = CARD.search(text)
+    return found.group() if found and luhn(found.group()) else None
+
+
+def base64_of(text: bytes) -> bytes | None:
+    """Return what the sieve found unless it is all lower-case hexadecimal: ids match the tell-tale by chance."""
+    return None if _HEX_ONLY.fullmatch(text) else text

@@ -217,10 +217,8 @@ class Redactor:
     def _cards(self, data: bytes, series: pl.Series | None) -> Iterable[Span]:
         if series is None:
             places = [m.span() for m in patterns.CARD.finditer(data)]
-        elif series.str.contains(patterns.CARD_SIEVE)[0]:
-            places = _places(series, patterns.CARD_RUST, patterns.luhn)
         else:
-            return
+            places = _places(series, patterns.CARD_SIEVE, patterns.card_of)
         for start, end in places:
             if patterns.card_at(data, start, end):
                 yield start, end, "card"
@@ -228,11 +226,9 @@ class Redactor:
     def _encoded(self, data: bytes, series: pl.Series | None) -> Iterable[Span]:
         """Yield runs of base64; whether there is a secret in them is for `_decoded` to say."""
         if series is None:
-            seeds = [m.start() for m in patterns.BASE64.finditer(data)]
-        elif series.str.contains(patterns.BASE64_RUST)[0]:
-            seeds = [start for start, _ in _places(series, patterns.BASE64_RUST, lambda _: True)]
+            seeds = [m.start() for m in patterns.BASE64.finditer(data) if patterns.base64_of(m.group())]
         else:
-            return
+            seeds = [start for start, _ in _places(series, patterns.BASE64_RUST, patterns.base64_of)]
         done = 0
         for seed in seeds:
             if seed < done:
@@ -447,15 +443,12 @@ def _splice(data: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
     return b"".join(parts)
 
 
-def _places(series: pl.Series, pattern: str, accept: Callable[[bytes], bool]) -> list[tuple[int, int]]:
-    """Return where texts of *pattern* that are accepted stand in the one text of *series*."""
-    distinct = series.str.extract_all(pattern)[0].unique().to_list()
-    known = sorted(text for text in distinct if accept(text.encode("ascii")))
-    if not known:
-        return []
+def _places(series: pl.Series, pattern: str, inner: Callable[[bytes], bytes | None]) -> list[tuple[int, int]]:
+    """Return where what *inner* makes of texts of *pattern* stands in the one text of *series*."""
+    distinct = (inner(text.encode("ascii")) for text in series.str.extract_all(pattern)[0].unique().to_list())
     by_length: dict[int, list[str]] = {}
-    for text in known:
-        by_length.setdefault(len(text), []).append(text)
+    for text in sorted({text for text in distinct if text}):
+        by_length.setdefault(len(text), []).append(text.decode("ascii"))
     out: list[tuple[int, int]] = []
     for length, texts in by_length.items():
         out.extend((at, at + length) for at in series.str.find_many(texts, overlapping=True)[0].to_list())
