@@ -100,16 +100,17 @@ def live_channel(
     )
 
 
-async def ask_all(channel: Channel, settings: Settings, window: Window, runbook: str) -> dict[str, AnyObservation]:
+async def ask_all(channel: Channel, settings: Settings, window: Window, *runbooks: str) -> dict[str, AnyObservation]:
     """
-    Ask every probe of *runbook*, each round at once, and return all observations by id.
+    Ask every probe of *runbooks*, each round at once, and return all observations by id.
 
     What a later round asks follows from earlier answers alone, so a replay asks the same. A probe that
     raises is a bug of ours, not an answer: it is told as such and costs only its own observations.
     """
     context = Context(sources=Sources(channel, settings, window), settings=settings, window=window)
     for number in ROUNDS:
-        chosen = probes_for(runbook, number)
+        wanted = {probe.name: probe for runbook in runbooks for probe in probes_for(runbook, number)}
+        chosen = list(wanted.values())
         results = await asyncio.gather(*(probe.ask(context) for probe in chosen), return_exceptions=True)
         found = dict(context.earlier)
         for probe, result in zip(chosen, results, strict=True):

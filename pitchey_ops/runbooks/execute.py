@@ -9,9 +9,12 @@ every cell *completed* after a time-out (measured; see README, Design notes).
 
 from __future__ import annotations
 
+import logging
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -64,7 +67,9 @@ def execute(
     progress
         Called with (cell number, number of cells) when a cell starts.
     """
-    manager = _start(context, memory_limit_mb)
+    # a short path that only this user can enter: the kernel's Unix sockets lie there
+    sockets = Path(tempfile.mkdtemp(prefix="pitchey-ops-"))
+    manager = _start(context, memory_limit_mb, sockets)
     result: list[Outcome] = []
     runner = threading.Thread(
         target=lambda: result.append(_papermill(context, notebook, parameters, manager, progress)),
@@ -82,6 +87,7 @@ def execute(
         _kill(manager)
         with suppress(Exception):
             manager.cleanup_resources()
+        shutil.rmtree(sockets, ignore_errors=True)
     finished = any(kind == "finished" for kind, _ in read_lines(context.folder))
     if late and not finished:
         cells = result[0] if result else Outcome(ending="timed_out")
@@ -102,7 +108,7 @@ def execute(
     return outcome
 
 
-def _start(context: RunContext, memory_limit_mb: int) -> Any:
+def _start(context: RunContext, memory_limit_mb: int, sockets: Path) -> Any:
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
     from jupyter_client.manager import KernelManager
 
@@ -124,7 +130,11 @@ def _start(context: RunContext, memory_limit_mb: int) -> Any:
         "PYTHONHASHSEED": "0",
     }
     manager = KernelManager(
-        kernel_name="python3", kernel_spec_manager=OneSpec(), transport="ipc", shutdown_wait_time=0.1
+        kernel_name="python3",
+        kernel_spec_manager=OneSpec(),
+        transport="ipc",
+        ip=str(sockets / "k"),
+        connection_file=str(sockets / "kernel.json"),
     )
     manager.start_kernel(env=environment, cwd=str(context.folder))
     return manager
@@ -143,6 +153,8 @@ def _papermill(
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
+    for name in ("papermill", "traitlets"):  # what they would say is in the outcome
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     done = cells = 0
 
     def started(cell: Any, cell_index: int) -> None:

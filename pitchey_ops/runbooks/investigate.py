@@ -219,16 +219,27 @@ def investigate(
     return run_context(context, book, settings, given)
 
 
-def run_context(context: RunContext, book: Runbook, settings: Settings, parameters: Mapping[str, Any]) -> Run:
-    """Ask and analyse for a context: live, from a recorded case, or from a record."""
+def run_context(
+    context: RunContext,
+    book: Runbook,
+    settings: Settings,
+    parameters: Mapping[str, Any],
+    *,
+    record_events: bool = True,
+) -> Run:
+    """
+    Ask and analyse for a context: live, from a recorded case, or from a record.
+
+    *record_events* is off where a report is only rebuilt, so that its record stays as it was.
+    """
     started = context.started
     text = str(parameters.get("window", ""))
     alert_at = _alert_at(context, str(parameters.get("alert_at", "")))
     exchanges: Sequence[Exchange]
     if context.mode in ("replay", "current"):
-        record = context.folder / RECORD
-        exchanges = read_exchanges(record)
-        events = None
+        source = context.folder / RECORD
+        exchanges = read_exchanges(source)
+        events = Recorder(context.folder) if record_events else None
         if any(exchange.kind == "file" for exchange in exchanges):
             window = windows.parse(text, now=started) if text else case_window(exchanges)
             asked = ask_case(exchanges, window)
@@ -237,7 +248,8 @@ def run_context(context: RunContext, book: Runbook, settings: Settings, paramete
             recorded = (ReplayChannel if context.mode == "replay" else CurrentChannel)(exchanges)
             asked = ask_recorded(recorded, settings, window, book.id)
     else:
-        events = Recorder(context.folder)
+        source = context.folder
+        events = Recorder(source)
         events.event("run", {**context.to_json(), "parameters": dict(parameters), "settings": settings.public()})
         if context.case is not None:
             record_case(context.case, settings, events)
@@ -256,7 +268,7 @@ def run_context(context: RunContext, book: Runbook, settings: Settings, paramete
         settings=settings,
         case=_case(asked, settings, window, alert_at, parameters),
         exchanges=exchanges,
-        salts=read_salts(context.folder if events is not None else context.folder / RECORD),
+        salts=read_salts(source),
         parameters=parameters,
         events=events,
     )

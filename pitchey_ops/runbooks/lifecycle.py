@@ -312,7 +312,7 @@ def _remove_working_files(folder: Path) -> None:
             path.unlink(missing_ok=True)
     for path in folder.iterdir():
         if path.name not in (NOTEBOOK, "report.html", "report.json", "evidence.har.gz", "bodies"):
-            path.unlink() if path.is_file() or path.is_symlink() else shutil.rmtree(path)
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def _tell_timeline(archive: Archive, prepared: Prepared, report: Mapping[str, Any], at: datetime) -> None:

@@ -18,6 +18,8 @@ _ERRNO = 0x00050000
 _LD_ABS, _JEQ, _RET = 0x20, 0x15, 0x06
 _NR_OFFSET, _ARCH_OFFSET, _ARG0_OFFSET = 0, 4, 16
 _AF_UNIX = 1
+_AF_NETLINK = 16
+"""Questions to this machine's own kernel (ZeroMQ lists interfaces with it); it reaches nobody else."""
 _SOCKET = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
 """Audit architecture and number of ``socket(2)``; see ``linux/audit.h`` and the system call tables."""
 
@@ -28,7 +30,7 @@ class _Program(ctypes.Structure):
 
 def close_network() -> None:
     """
-    Let this process and its children open local (``AF_UNIX``) sockets only, irrevocably.
+    Let this process and its children open sockets within this machine only (``AF_UNIX``), irrevocably.
 
     A seccomp filter makes ``socket(2)`` fail with EACCES for every other family, whatever program asks
     for it. Sockets that are open already stay open.
@@ -55,7 +57,8 @@ def close_network() -> None:
             (_JEQ, 1, 0, number),
             (_RET, 0, 0, _ALLOW),
             (_LD_ABS, 0, 0, _ARG0_OFFSET),
-            (_JEQ, 1, 0, _AF_UNIX),
+            (_JEQ, 2, 0, _AF_UNIX),
+            (_JEQ, 1, 0, _AF_NETLINK),
             (_RET, 0, 0, _ERRNO | errno.EACCES),
             (_RET, 0, 0, _ALLOW),
         )

@@ -30,7 +30,9 @@ def salvage(folder: Path) -> None:
         parameters = next((row["parameters"] for kind, row in read_lines(folder) if kind == "run"), parameters)
     try:
         settings = load(context.environment)
-        run = run_context(replace(context, mode="current"), runbook(context.runbook), settings, parameters)
+        run = run_context(
+            replace(context, mode="current"), runbook(context.runbook), settings, parameters, record_events=False
+        )
         run.reach(reached_steps(own))
         run.save()
     finally:

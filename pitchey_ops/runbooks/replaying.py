@@ -1,0 +1,185 @@
+"""Repeat archived runs from their records, with the network closed."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import RecordError, UsageError
+from ..evidence import ids
+from ..evidence.har import read_events, read_har, read_salts
+from ..evidence.recorder import Recorder
+from ..settings import load
+from .catalogue import runbook
+from .context import RunContext
+from .execute import Outcome, execute
+from .investigate import RECORD, REPORT
+from .lifecycle import archive_of
+from .offline import close_network
+
+SLOWER = 3.0
+"""A replay may take this many times the budget: it asks nobody, so nothing waits for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """How one replay went."""
+
+    run_id: str
+    identical: bool
+    current: bool
+    outcome: Outcome
+    differences: tuple[str, ...]
+
+    @property
+    def good(self) -> bool:
+        """Whether it did what was asked: the same report, or with today's rules a report at all."""
+        return self.outcome.ending == "completed" and (self.current or self.identical)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {
+            "run": self.run_id,
+            "identical": self.identical,
+            "ending": self.outcome.ending,
+            "differences": list(self.differences),
+        }
+
+    def lines(self) -> list[str]:
+        """Return what a person reads."""
+        if self.outcome.ending != "completed":
+            return [f"{self.run_id}: did not complete ({self.outcome.ending}: {self.outcome.detail})"]
+        if self.identical:
+            return [f"{self.run_id}: report.json is identical to the byte"]
+        head = "differs with today's rules" if self.current else "report.json DIFFERS"
+        return [f"{self.run_id}: {head}", *(f"  {line}" for line in self.differences[:40])]
+
+
+def replay_all(what: str, *, current: bool) -> list[Replayed]:
+    """
+    Replay the run *what*, or every run of the incident *what*.
+
+    The network is closed for this process and all that it starts before anything is read.
+
+    Raises
+    ------
+    UsageError
+        There is no such run or incident in the archive.
+    """
+    close_network()
+    archive = archive_of(load())
+    if ids.is_run_id(what):
+        found = archive.find(what)
+        folders = [] if found is None else [found]
+    elif ids.is_incident_id(what):
+        folders = [folder for folder in archive.runs() if folder.parent.name == what]
+    else:
+        raise UsageError(f"{what[:60]!r} is neither a run id nor an incident id. Nothing was run.")
+    if not folders:
+        raise UsageError(f"{what}: not in the archive {archive.root}. Nothing was run.")
+    return [replay(folder, current=current) for folder in folders]
+
+
+def replay(folder: Path, *, current: bool = False) -> Replayed:
+    """Repeat the run archived in *folder* from its record and compare ``report.json``."""
+    workplace = Path(tempfile.mkdtemp(prefix="pitchey-ops-replay-"))
+    try:
+        return _replay(folder, workplace, current=current)
+    finally:
+        shutil.rmtree(workplace, ignore_errors=True)
+
+
+def _replay(folder: Path, workplace: Path, *, current: bool) -> Replayed:
+    context = unpack(folder, workplace)
+    context = replace(context, mode="current" if current else "replay")
+    book = runbook(context.runbook)
+    complete = json.loads((folder / "manifest.json").read_bytes())["completed"]
+    settings = load(context.environment)
+    if complete:
+        context.write()
+        outcome = execute(
+            context,
+            book.notebook,
+            context.parameters,
+            memory_limit_mb=settings.memory_limit_mb,
+            remaining_s=SLOWER * context.budget_s,
+        )
+    else:
+        outcome = _salvaged(context)
+    report = workplace / REPORT
+    if not report.exists():
+        return Replayed(
+            run_id=folder.name, identical=False, current=current, outcome=outcome, differences=("no report was made",)
+        )
+    was, now = (folder / REPORT).read_bytes(), report.read_bytes()
+    return Replayed(
+        run_id=folder.name,
+        identical=was == now,
+        current=current,
+        outcome=outcome,
+        differences=() if was == now else tuple(differences(json.loads(was), json.loads(now))),
+    )
+
+
+def unpack(folder: Path, workplace: Path) -> RunContext:
+    """
+    Write the record of the run in *folder* below *workplace* and return the run's context.
+
+    Raises
+    ------
+    RecordError
+        The evidence is missing, damaged, or of a format that this version does not read.
+    """
+    try:
+        data = (folder / "evidence.har.gz").read_bytes()
+    except OSError as exc:
+        raise RecordError(f"{folder}: there is no evidence to replay ({exc.strerror})") from exc
+
+    def body_of(digest: str) -> bytes:
+        return gzip.decompress((folder / "bodies" / f"{digest}.gz").read_bytes())
+
+    salts, events = read_salts(data), read_events(data)
+    record = Recorder(workplace / RECORD)
+    started: Mapping[str, Any] | None = None
+    for event in events:
+        kind = event.pop("record")
+        if kind == "run":
+            started = event
+        record.event(kind, event)
+    for exchange in read_har(data, body_of):
+        record.exchange(exchange, salt=salts[exchange.key])
+    record.close()
+    if started is None:
+        raise RecordError(f"{folder}: the record does not say how the run was prepared; it cannot be replayed")
+    return RunContext.from_json(started, workplace)
+
+
+def _salvaged(context: RunContext) -> Outcome:
+    """Rebuild the report of a run that was cut off the way it was built then."""
+    from .salvage import salvage
+
+    context.write()
+    salvage(context.folder)
+    return Outcome(ending="completed")
+
+
+def differences(was: Any, now: Any, path: str = "") -> list[str]:
+    """Return where two reports differ, one line each: path, then both values, shortened."""
+    if isinstance(was, dict) and isinstance(now, dict):
+        out = []
+        for key in sorted({*was, *now}):
+            out += differences(was.get(key), now.get(key), f"{path}.{key}" if path else key)
+        return out
+    if isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
+        return [
+            line for i, pair in enumerate(zip(was, now, strict=True)) for line in differences(*pair, f"{path}[{i}]")
+        ]
+    if was == now:
+        return []
+    return [f"{path}: {json.dumps(was, ensure_ascii=True)[:120]} -> {json.dumps(now, ensure_ascii=True)[:120]}"]
