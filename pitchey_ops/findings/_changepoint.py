@@ -311,7 +311,7 @@ def _running_median(y: Floats, weight: Floats) -> Floats:
     low = np.median(np.lib.stride_tricks.sliding_window_view(padded, 3), axis=1)
     # Three alike in a row are a level of their own, not an outlier.
     near = low[half - 1 : half - 1 + y.size]
-    return np.where(np.abs(near - middle) * np.sqrt(weight) > CUT, near, middle)
+    return np.asarray(np.where(np.abs(near - middle) * np.sqrt(weight) > CUT, near, middle), dtype=np.float64)
 
 
 def _memory(y: Floats, weight: Floats) -> float:
@@ -335,7 +335,7 @@ def _memory(y: Floats, weight: Floats) -> float:
         deviation = _deviation(np.diff(np.average(of, axis=1, weights=w))) / 2**0.5
         doubt = 1.0 + 1.6 / blocks**0.5  # one standard error of a variance from that many medians
         memory = max(memory, deviation**2 * float(np.median(w.sum(axis=1))) / doubt)
-    return memory
+    return float(memory)
 
 
 def _levels(y: Floats, weight: Floats) -> Floats:

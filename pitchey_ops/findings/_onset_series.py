@@ -100,7 +100,7 @@ class _Bins:
 
     @property
     def at_ms(self) -> Floats:
-        return self.start_ms + self.width_ms * np.arange(self.count)
+        return np.asarray(self.start_ms + self.width_ms * np.arange(self.count), dtype=np.float64)
 
     def counts(self, at: Floats, weights: Floats | None = None) -> Floats:
         slot = np.floor((at - self.start_ms) / self.width_ms).astype(np.int64)

@@ -196,7 +196,7 @@ def overall(case: HasFrames) -> Onset | None:
     Where no series shows a change but an alert came, the requests of the leading suspect tell the time, if
     enough speaks against it: a fault in one corner of a platform may move no total.
     """
-    whole = combine(symptom_onsets(case.frames), alert_at=case.alert_at)
+    whole = combine(_symptoms_of(case).onsets, alert_at=case.alert_at)
     if whole is not None or case.alert_at is None:
         return whole
     from pitchey_ops.findings.suspects import rank_suspects, suspect_onset  # suspects need `Onset` from here
@@ -210,7 +210,7 @@ def overall(case: HasFrames) -> Onset | None:
 
 def onsets(case: HasFrames) -> RuleResult:
     """Return a finding for every symptom's onset, the overall one first."""
-    seen = symptoms(case.frames)
+    seen = _symptoms_of(case)
     if not seen.judged:
         short = f": {', '.join(seen.too_short[:5])}" if seen.too_short else ""
         return NotChecked(rule=RULE, because=f"no series was long enough to tell a change from noise{short}")
@@ -254,6 +254,12 @@ def onsets(case: HasFrames) -> RuleResult:
             )
         )
     return found
+
+
+def _symptoms_of(case: HasFrames) -> Symptoms:
+    """Return the case's own symptoms where it keeps them: the search takes most of an analysis."""
+    kept = getattr(case, "symptoms", None)
+    return kept if isinstance(kept, Symptoms) else symptoms(case.frames)
 
 
 def _low(onset: Onset) -> datetime:
