@@ -259,6 +259,7 @@ _ORDINARY = [
     "password reset requested; tokens used: 512; secrets rotated; pass rate: 99 %",
     "at Object.<anonymous> (/app/node_modules/jsonwebtoken/verify.js:40:19)",
     "Mozilla/5.0 (Macintosh) AppleWebKit/537.36 Chrome/120.0.0.0 Safari/537.36",
+    "[akka.tcp://sparkExecutorActorSystem@mesos-slave-07:55904] Token: Token { kind: ContainerToken }",
     "task-4f2a8c disk-1234567890123456 risk-assessment-2026-service-overview",
 ]
 

@@ -28,7 +28,7 @@ STATUS_WORDS = frozenset({
     "absent", "active", "bad", "configured", "connected", "degraded", "denied", "disabled", "down", "empty",
     "enabled", "error", "expired", "fail", "failed", "false", "forbidden", "healthy", "incorrect", "invalid",
     "is", "jwt", "malformed", "mismatch", "missing", "must", "n/a", "no", "none", "not", "not_configured",
-    "null", "ok", "operational", "present", "refresh", "rejected", "required", "revoked", "set", "the", "true",
+    "null", "ok", "operational", "present", "refresh", "rejected", "required", "revoked", "set", "the", "token", "true",
     "unauthorized", "undefined", "unknown", "unset", "up", "valid", "was", "wrong", "yes", "optional",
     "unavailable",
 })
@@ -162,7 +162,9 @@ def _basic(value: bytes) -> bool:
 
 
 def _userinfo(value: bytes) -> bool:
-    return not all_marks(value) and (b":" in value or b"%3a" in value.lower() or len(value) >= 16)
+    return not all_marks(value) and (
+        b":" in value or b"%3a" in value.lower() or (len(value) >= 16 and _has_digit(value))
+    )
 
 
 _END = rb"(?![A-Za-z0-9])"
