@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..panels.base import Panel
-from ..runbooks.execute import Outcome
+from ..models.outcome import Outcome
 from .document import from_json
 from .page import page
 

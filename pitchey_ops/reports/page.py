@@ -28,7 +28,7 @@ from ..panels.base import Panel, Table, cell_text, data_uri, heading
 from ..panels.charts._common import percent, span_words
 from ..panels.charts.people import PROMISES, due, due_words
 from ..panels.safe import FENCE_NOTE, split_quoted, visible
-from ..runbooks.steps import steps as all_steps
+from ..steps import steps as all_steps
 
 FINDINGS_SHOWN = 150
 """Findings on the page; report.json holds all."""

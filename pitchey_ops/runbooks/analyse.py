@@ -11,11 +11,11 @@ from ..findings.case import Case
 from ..findings.catalogue import RULES, SPEAKS
 from ..findings.ranked import suspects_of
 from ..findings.users import impact
-from ..models.finding import Finding, NotChecked
+from ..models.finding import Finding, NotChecked, RuleResult
 from ..models.observation import AnyObservation, Coverage, Observed, Status
 from ..models.report import HypothesisScore, Impact, SourceSeen, StepStatus, Suspect, Verdict
+from ..steps import steps_of
 from .catalogue import STEP_RULES, Need, Runbook
-from .steps import steps_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +32,11 @@ class Analysis:
     unmet: tuple[str, ...]
 
 
-def analyse(case: Case, runbook: Runbook) -> Analysis:
+def analyse(case: Case, runbook: Runbook, *, known: dict[str, RuleResult] | None = None) -> Analysis:
     """
     Apply the runbook's rules to *case* and decide.
+
+    *known* keeps what each rule found in this very case, for whoever analyses it by several runbooks.
 
     A rule that raises is a bug; it is told as not checked with the name of the exception, so that the
     responder gets the rest, and it can never make a run say "healthy": it counts as an unmet need.
@@ -44,11 +46,13 @@ def analyse(case: Case, runbook: Runbook) -> Analysis:
     broken: list[str] = []
     for name in runbook.rules:
         try:
-            result = RULES[name].check(case)
+            result = known[name] if known is not None and name in known else RULES[name].check(case)
         except Exception as exc:
             broken.append(f"rule {name} failed")
             not_checked.append(NotChecked(rule=name, because=f"the rule itself failed ({type(exc).__name__})"))
             continue
+        if known is not None:
+            known[name] = result
         if isinstance(result, NotChecked):
             not_checked.append(result)
         else:

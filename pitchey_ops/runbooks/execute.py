@@ -18,32 +18,21 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ..evidence.recorder import read_lines
+from ..models.outcome import Outcome
 from . import kernel as kernel_module
 from .context import VARIABLE, RunContext
 
 KILL_AFTER_S = 5.0
 """The kernel is killed so long after the budget (design, section 3)."""
 NOTEBOOK = "notebook.ipynb"
+LOG = "kernel.log"
+"""What the kernel's process itself printed; its end tells why a kernel died, and it is not archived."""
 WITHHELD = ("PITCHEY_OPS_SIGNING_", "PITCHEY_OPS_WRITE_")
 """Variables that a runbook's kernel never gets: signing keys and credentials that can change something."""
-
-Ending = Literal["completed", "raised", "timed_out", "kernel_died", "not_started"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How the notebook ended; ``detail`` is safe to show after redaction only."""
-
-    ending: Ending
-    detail: str = ""
-    cells_done: int = 0
-    cells: int = 0
-
 
 Progress = Callable[[int, int], None]
 
@@ -136,7 +125,8 @@ def _start(context: RunContext, memory_limit_mb: int, sockets: Path) -> Any:
         ip=str(sockets / "k"),
         connection_file=str(sockets / "kernel.json"),
     )
-    manager.start_kernel(env=environment, cwd=str(context.folder))
+    with (context.folder / LOG).open("wb") as log:
+        manager.start_kernel(env=environment, cwd=str(context.folder), stdout=log, stderr=log)
     return manager
 
 
@@ -184,10 +174,21 @@ def _papermill(
     except CellTimeoutError as exc:
         return Outcome(ending="timed_out", detail=str(exc), cells_done=done, cells=cells)
     except DeadKernelError:
-        return Outcome(ending="kernel_died", detail="the kernel died", cells_done=done, cells=cells)
+        return Outcome(
+            ending="kernel_died", detail=f"the kernel died{_last_words(context)}", cells_done=done, cells=cells
+        )
     except Exception as exc:
         return Outcome(ending="not_started", detail=f"{type(exc).__name__}: {exc}", cells_done=done, cells=cells)
     return Outcome(ending="completed", cells_done=cells, cells=cells)
+
+
+def _last_words(context: RunContext) -> str:
+    """Return the end of what the kernel's process printed, for the person who looks into its death."""
+    try:
+        text = (context.folder / LOG).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+    return f"; its last words: {text[-400:]}" if text else ""
 
 
 def _braces(path: Path) -> str:

@@ -25,12 +25,12 @@ from ..panels.steps import step_panel
 from ..panels.view import View
 from ..reports.document import to_json
 from ..settings import Settings, load
+from ..steps import steps_of
 from . import windows
 from .analyse import Analysis, analyse, step_statuses
 from .asking import Asked, ask_case, ask_live, ask_recorded, case_window, live_channel, record_case
 from .catalogue import Runbook, runbook
 from .context import RunContext, by_hand, prepared
-from .steps import steps_of
 
 RECORD = "record"
 """Folder below a replay's that holds the record which it answers from."""

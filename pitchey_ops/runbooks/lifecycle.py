@@ -21,17 +21,18 @@ from ..evidence import ids
 from ..evidence.archive import Archive
 from ..evidence.manifest import RunFacts, versions
 from ..evidence.signing import read_signer
+from ..models.outcome import Outcome
 from ..models.report import Alert, SeverityLevel
 from ..settings import Settings, load
 from . import windows
 from .catalogue import Runbook, runbook
 from .context import RunContext
-from .execute import NOTEBOOK, Outcome, Progress, execute
+from .execute import NOTEBOOK, Progress, execute
 from .parameters import checked, declared
 
 SIGNING_KEY = "PITCHEY_OPS_SIGNING_KEY_FILE"
 SALVAGE_S = 30.0
-WORKING = ("run.json", "evidence.jsonl", "panels", "record")
+WORKING = ("run.json", "kernel.log", "evidence.jsonl", "panels", "record")
 """What a run's folder holds while it runs and not afterwards: all of it is in the evidence or the report."""
 
 
@@ -213,7 +214,7 @@ def _write_bare_report(prepared: Prepared, outcome: Outcome) -> None:
     from ..models.finding import NotChecked
     from ..models.report import Impact, Report, Verdict
     from ..reports.document import to_json
-    from .steps import steps_of
+    from ..steps import steps_of
 
     context = prepared.context
     exchanges = read_exchanges(context.folder)

@@ -15,10 +15,11 @@ from ..errors import RecordError, UsageError
 from ..evidence import ids
 from ..evidence.har import read_events, read_har, read_salts
 from ..evidence.recorder import Recorder
+from ..models.outcome import Outcome
 from ..settings import load
 from .catalogue import runbook
 from .context import RunContext
-from .execute import Outcome, execute
+from .execute import execute
 from .investigate import RECORD, REPORT
 from .lifecycle import archive_of
 from .offline import close_network
