@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pitchey_ops.benchmarks.onset import MINUTE_MS, fault_free, recorded, simulated
@@ -130,7 +130,9 @@ def test_too_few_points_are_not_calm() -> None:
     assert change_point(minutes(60), np.ones(60), kind="level") is None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=200, deadline=None)
+@example([0.0] * 5 + [1.6e308, 0.0, 0.0], "count")
+@example([0.0] * 5 + [-1.6e308, 1.6e308, 5e-324], "level")
 @given(
     st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=8, max_size=60),
     st.sampled_from(["count", "level"]),

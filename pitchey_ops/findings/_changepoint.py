@@ -41,6 +41,9 @@ CUT_COUNTED = 8.0
 LEAST_POINTS = 8
 """Fewer points cannot tell noise from change."""
 
+LARGEST = 1e15
+"""Larger values are no measurements (a byte counter of a petabyte is); they are left out like NaN."""
+
 LEAST_BEFORE = 4
 """Points that a level before needs."""
 
@@ -130,7 +133,7 @@ def change_point(
     at_ms
         Times (ms since the epoch), any order; of shape (points,). Gaps widen the interval.
     values
-        Counts, numerators of shares, or levels; of shape (points,). What is not finite is left out.
+        Counts, numerators of shares, or levels; of shape (points,). What is not finite, or beyond 1e15, is left out.
     kind
         ``count``, ``share`` (*values* of *of*) or ``level``.
     direction
@@ -231,7 +234,8 @@ class _Series:
             raise ValueError("a share needs its denominators: of=")
         n = np.ones_like(x) if of is None else np.asarray(of, dtype=np.float64)
         e = np.full_like(x, np.nan) if expected is None else np.asarray(expected, dtype=np.float64)
-        usable = np.isfinite(t) & np.isfinite(x) & np.isfinite(n) & (n > 0)
+        usable = np.isfinite(t) & (np.abs(x) <= LARGEST) & (n > 0) & (n <= LARGEST)
+        e = np.where(np.abs(e) <= LARGEST, e, np.nan)
         if kind != "level":
             usable &= x >= 0
         order = np.argsort(t[usable], kind="stable")
