@@ -66,7 +66,12 @@ def _minutes() -> list[datetime]:
 
 def frame(schema: dict[str, object], rows: list[dict[str, object]]) -> pl.DataFrame:
     """Return *rows* as a frame with every column of *schema*; absent values are null."""
-    return pl.DataFrame([{key: row.get(key) for key in schema} for row in rows], schema=schema)
+    return pl.DataFrame([{key: _storable(row.get(key)) for key in schema} for row in rows], schema=schema)
+
+
+def _storable(value: object) -> object:
+    """Return text as a frame can hold it: lone surrogates are replaced when frames are built."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def log_rows(n: int = 2_000, *, services: tuple[str, ...] = ("pitch-service", "auth-service")) -> pl.DataFrame:
@@ -387,7 +392,7 @@ def everything(
             {"at": START - timedelta(hours=5), "script": route, "version": "v2026.11.22-9", "author": "jo"},
         ],
     )
-    tail = pl.DataFrame({"at": _minutes(), "ip": [service] * 60}).with_columns(
+    tail = pl.DataFrame({"at": _minutes(), "ip": [_storable(service)] * 60}).with_columns(
         pl.col("at").cast(pl.Datetime("ms", "UTC"))
     )
     strange = Marks(
@@ -429,7 +434,7 @@ def everything(
         ),
         worker_outcomes(worker_rows(outcome), strange),
         live_tail({"ok": 61, outcome: 38, "exceededCpu": 1}, watched_s=30, exceptions=[(text, 38)]),
-        response_times(values(180, 640).with_columns(pl.lit(service).alias("service")), strange),
+        response_times(values(180, 640).with_columns(pl.lit(_storable(service)).alias("service")), strange),
         database_pool(values(4, 6), values(10, 10).with_columns(value=pl.lit(10.0)), strange),
         measure_over_time(
             "query-time",

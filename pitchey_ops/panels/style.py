@@ -43,10 +43,10 @@ WIDTH_IN: Final = 6.4
 FONT: Final = "DejaVu Sans"
 FONT_SIZE: Final = 10.0
 
-CARD: Final = "#fbfbf9"
+CARD: Final = "#fafafa"
 INK: Final = "#1d2125"
 MUTED: Final = "#5b6470"
-GRID: Final = "#dfe2e0"
+GRID: Final = "#dfe1e3"
 
 # Okabe & Ito: https://jfly.uni-koeln.de/color/ (yellow left out: too light for lines on a light card)
 BLUE: Final = "#0072b2"
@@ -231,7 +231,7 @@ def draw_marks(axes: Axes, marks: Marks) -> None:
     for a, b in marks.unseen:
         left, right = max(start, seconds(a)), min(end, seconds(b))
         if right > left:
-            axes.axvspan(left, right, facecolor="#eceeec", edgecolor="#b9bfc4", hatch="////", linewidth=0, zorder=0.5)
+            axes.axvspan(left, right, facecolor="#ecedee", edgecolor="#b9bfc4", hatch="////", linewidth=0, zorder=0.5)
             if right - left > 0.13 * (end - start):
                 middle = low + 0.5 * (high - low)
                 word(axes, (left + right) / 2, middle, "not seen", ha="center", color=MUTED, bbox=BOX)

@@ -108,16 +108,16 @@ def page(report: Report, panels: Sequence[Panel] = (), *, extras: Mapping[str, A
         css=css,
         policy=policy,
         title=_clip(f"{STATE_WORDS[state][2:]} {report.severity} {report.runbook} {report.incident_id}", 120),
-        runbook=report.runbook,
-        incident=report.incident_id,
-        run=report.run_id,
+        runbook=_clip(report.runbook, 60),
+        incident=_clip(report.incident_id, 60),
+        run=_clip(report.run_id, 60),
         window=f"{_stamp(report.window_start)} to {_stamp(report.window_end)} UTC",
-        cut_off=_text(more.get("cut_off")),
+        cut_off=_clip(_text(more.get("cut_off")), 400),
         state=state,
         state_word=STATE_WORDS[state],
         severity=report.severity,
         rehearsal=_rehearsal(more.get("rehearsal")),
-        summary=_claim(report.verdict.summary),
+        summary=_claim(report.verdict.summary, 400),
         facts=_facts(report, more, blind),
         fence_note=Shown(FENCE_NOTE),
         sections=sections,
@@ -231,7 +231,8 @@ def _facts(report: Report, more: Mapping[str, Any], blind: Sequence[Mapping[str,
 
 
 def _fact(name: str, main: str, *lines: str, quoted: Iterable[str] = (), warn: bool = False) -> dict[str, Any]:
-    return {"name": name, "main": main, "lines": [one for one in lines if one], "quoted": list(quoted), "warn": warn}
+    told = [_clip(one, 240) for one in lines if one]
+    return {"name": name, "main": _clip(main, 160), "lines": told, "quoted": list(quoted), "warn": warn}
 
 
 def _hint(cause: str) -> dict[str, Any]:
@@ -602,8 +603,8 @@ def _grid(names: Sequence[str], rows: Iterable[Sequence[Any]], *, caption: str =
     return {"caption": caption, "columns": columns, "rows": made, "left": left}
 
 
-def _claim(text: str) -> dict[str, str]:
-    before, quoted, after = split_quoted(_clip(text, 4_000))
+def _claim(text: str, limit: int = 4_000) -> dict[str, str]:
+    before, quoted, after = split_quoted(_clip(text, limit))
     return {"before": before, "quoted": quoted, "after": after}
 
 

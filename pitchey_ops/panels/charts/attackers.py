@@ -86,7 +86,9 @@ def attackers(
         title = f"Nobody is accused; {count(len(ranked), 'address', 'addresses')} suspicious"
     figure = None
     if events is not None and not events.is_empty():
-        known = events.filter(pl.col("ip").is_in([row.address for row in ranked]))
+        # frames hold no lone surrogates; an address that a stranger made up may
+        addresses = [row.address.encode("utf-8", "replace").decode("utf-8") for row in ranked]
+        known = events.filter(pl.col("ip").is_in(addresses))
         figure = _events_png(known, marks) if not known.is_empty() else None
     left = len(ranked) - 100
     return Panel(

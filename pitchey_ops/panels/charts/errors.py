@@ -151,7 +151,7 @@ def error_patterns(rows: Sequence[PatternRow], marks: Marks, *, why_empty: str =
         question=question,
         title=title,
         sentence=(
-            "Each line is one pattern of message over the window, darker where it came more often; "
+            "Each line is one pattern of message over the window, taller where it came more often; "
             "★ is new since the onset, ▲ is rising."
             if drawn
             else "★ is new since the onset, ▲ is rising."

@@ -458,7 +458,10 @@ def web_vitals(rows: Sequence[VitalRow], *, why_empty: str = "", shown: int = 12
         id="web-vitals",
         question=question,
         title=title,
-        sentence=f"{poor} groups poor, {weak} need improvement, {len(ranked) - poor - weak} good; worst first.",
+        sentence=(
+            f"Of {len(ranked)} groups {poor} poor, {weak} in need of improvement, {len(ranked) - poor - weak} good; "
+            "worst first."
+        ),
         png=style.png(figure),
         alt="Marks against a good and a poor line: "
         + "; ".join(

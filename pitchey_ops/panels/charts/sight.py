@@ -38,6 +38,7 @@ def coverage(sources: Sequence[SourceSeen], window: Window, *, why_empty: str = 
             name(one.name, 28) for one in missing[:3]
         )
         title += f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        title += f"; {len(cut)} cut off" if cut else ""
     elif cut:
         title = f"{count(len(cut), 'source')} cut off, newer entries may exist unseen: {name(cut[0].name, 28)}"
     else:
@@ -57,7 +58,7 @@ def coverage(sources: Sequence[SourceSeen], window: Window, *, why_empty: str = 
             axes.barh([-at], [right - left], left=left, height=0.56, color="none", edgecolor=style.GREY, linewidth=0.9)
             if one.status in ("unavailable", "blind"):
                 axes.barh(
-                    [-at], [right - left], left=left, height=0.56, color="#eceeec", hatch="////",
+                    [-at], [right - left], left=left, height=0.56, color="#ecedee", hatch="////",
                     edgecolor="#b9bfc4", linewidth=0,
                 )  # fmt: skip
         if seen.seen_start is not None and seen.seen_end is not None and one.status in ("observed", "no_data"):
