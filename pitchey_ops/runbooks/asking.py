@@ -15,6 +15,7 @@ import polars as pl
 
 from ..clock import Clock, SystemClock
 from ..errors import RecordError
+from ..evidence.archive import Archive
 from ..evidence.recorder import Recorder
 from ..evidence.redact import Redactor
 from ..frames import DEPLOYMENTS, LOGS, METRICS, SPANS, UTC_MS, Frames, empty
@@ -70,8 +71,10 @@ def run_async(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 def redactor_for(settings: Settings) -> Redactor:
-    """Return the redactor that *settings* ask for."""
-    return Redactor(settings.secrets(), addresses=settings.redact_addresses, emails=settings.redact_emails)
+    """Return the redactor that *settings* ask for; hashing uses the archive's own key, so that counting works."""
+    hashing = "hash" in (settings.redact_addresses, settings.redact_emails)
+    key = Archive(settings.archive_root()).redaction_key() if hashing else None
+    return Redactor(settings.secrets(), addresses=settings.redact_addresses, emails=settings.redact_emails, key=key)
 
 
 def live_channel(

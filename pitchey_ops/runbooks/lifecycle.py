@@ -297,9 +297,9 @@ def _redacted(prepared: Prepared, outcome: Outcome) -> Outcome:
 
 
 def _redactor(prepared: Prepared) -> Any:
-    from ..evidence.redact import Redactor
+    from .asking import redactor_for
 
-    return Redactor(prepared.settings.secrets())
+    return redactor_for(prepared.settings)
 
 
 def _remove_working_files(folder: Path) -> None:
