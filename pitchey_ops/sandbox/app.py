@@ -83,7 +83,9 @@ def create_app(
         apm=ApmStore(world, fresh=fresh),
         archive=ArchiveStore(world),
     )
-    return Starlette(routes=[Mount("/", app=_Dispatcher(state))])
+    app = Starlette(routes=[Mount("/", app=_Dispatcher(state))])
+    app.state.sandbox = state  # for whoever plays it in process; no route shows it
+    return app
 
 
 def _services(state: State) -> dict[str, Service]:
