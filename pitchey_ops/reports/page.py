@@ -25,9 +25,9 @@ from ..diagnosis.hypotheses import BY_ID
 from ..models.finding import Finding, Severity
 from ..models.report import HypothesisScore, Report, SeverityLevel, SourceSeen, StepStatus
 from ..panels.base import Panel, Table, cell_text, data_uri, heading
-from ..panels.charts._common import percent, span_words
 from ..panels.charts.people import PROMISES, due, due_words
 from ..panels.safe import FENCE_NOTE, split_quoted, visible
+from ..panels.words import percent, span_words
 from ..steps import steps as all_steps
 
 FINDINGS_SHOWN = 150
@@ -70,7 +70,8 @@ def page(report: Report, panels: Sequence[Panel] = (), *, extras: Mapping[str, A
     extras
         What only the page shows, all of it optional; an entry of another shape is shown as text:
 
-        * ``finished`` (datetime), ``duration_s``: when and how long the run ran; the response clock is read then.
+        * ``started``, ``finished`` (datetime), ``duration_s``: when and how long the run ran; the response clock is
+          read at the later one that is given.
         * ``cut_off`` (str): why the run ended early, and what was reached until then.
         * ``rehearsal`` (mapping): ``date``, ``correct`` (0-1), ``cases``.
         * ``similar`` (list of mappings): ``incident_id``, ``why``, ``resolved_by``.
@@ -299,7 +300,7 @@ def _clock(report: Report, more: Mapping[str, Any]) -> dict[str, Any]:
     first = (
         f"{promise if PROMISES[level][0] is None else within} of the first alert, {since.astimezone(UTC):%H:%M:%S} UTC"
     )
-    acknowledged, finished = more.get("acknowledged"), more.get("finished")
+    acknowledged, finished = more.get("acknowledged"), more.get("finished", more.get("started"))
     end = due(level, since)
     if isinstance(acknowledged, datetime):
         kept = "kept" if acknowledged <= end else "missed"
@@ -310,7 +311,7 @@ def _clock(report: Report, more: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(finished, datetime):
         left = (end - finished).total_seconds()
         overdue = left < 0
-        at = f"at {finished.astimezone(UTC):%H:%M:%S} UTC, when this was written"
+        at = f"at {finished.astimezone(UTC):%H:%M:%S} UTC, the time of this run"
         lines.append(f"{span_words(left)} left {at}" if not overdue else f"OVERDUE by {span_words(-left)} {at}")
     return _fact("Response clock", f"{level}: respond by {due_words(level, since)}", *lines, why, warn=overdue)
 
@@ -559,8 +560,9 @@ def _provenance(report: Report, more: Mapping[str, Any]) -> list[tuple[str, str]
         ("Evidence", f"{report.evidence_entries:,} recorded answers"),
         ("Evidence digest", report.evidence_digest),
     ]
-    if isinstance(more.get("finished"), datetime):
-        rows.append(("Written", f"{_stamp(more['finished'])} UTC"))
+    for key in ("started", "finished"):
+        if isinstance(more.get(key), datetime):
+            rows.append((_upper(key), f"{_stamp(more[key])} UTC"))
     if isinstance(more.get("duration_s"), int | float):
         rows.append(("Took", f"{more['duration_s']:.1f} s"))
     rehearsal = _rehearsal(more.get("rehearsal"))

@@ -13,7 +13,8 @@ import polars as pl
 from .. import style
 from ..base import Column, Panel, Table, no_data
 from ..style import Marks
-from ._common import count, finite_max, grouped_bins, look, name
+from ..words import count, name
+from ._common import finite_max, grouped_bins, look
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

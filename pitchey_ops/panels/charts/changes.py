@@ -11,7 +11,7 @@ import polars as pl
 from .. import style
 from ..base import Column, Panel, Table, no_data
 from ..style import Marks
-from ._common import clock, count, name, span_words
+from ..words import clock, count, name, span_words
 
 SOON_BEFORE_S = 30 * 60
 """A change this close before the onset is named in the title."""

@@ -12,7 +12,7 @@ from ...models.finding import Finding
 from ...models.report import HypothesisScore, Suspect
 from .. import style
 from ..base import Column, Panel, Table, no_data
-from ._common import name, percent
+from ..words import name, percent
 
 
 def hypotheses(

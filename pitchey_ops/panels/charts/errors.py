@@ -13,7 +13,8 @@ import polars as pl
 from .. import style
 from ..base import Column, Panel, Table, no_data
 from ..style import Marks
-from ._common import before_after, clock, count, finite_max, grouped_bins, look, name, percent, spark
+from ..words import clock, count, name, percent, spark
+from ._common import before_after, finite_max, grouped_bins, look
 
 ERROR_LEVELS = ("error", "fatal", "critical")
 Trend = Literal["new", "rising", "steady", "falling", "gone", "unknown"]

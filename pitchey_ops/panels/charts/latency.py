@@ -13,7 +13,8 @@ import polars as pl
 from .. import style
 from ..base import Column, Panel, Table, no_data, number
 from ..style import Marks, Numbers
-from ._common import clock, count, finite, finite_max, name, percent
+from ..words import clock, count, name, percent
+from ._common import finite, finite_max
 
 LIMIT_P95_MS: Final = 2_000.0
 """The written runbook's line for the 95th percentile of response times."""

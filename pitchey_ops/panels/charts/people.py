@@ -10,7 +10,7 @@ from typing import Final, Literal
 from ...diagnosis.severity import PROMISES_MINUTES
 from ...models.report import SeverityLevel
 from ..base import Column, Panel, Table, no_data
-from ._common import clock, count, name, span_words
+from ..words import clock, count, name, span_words
 
 PROMISES: Final[dict[SeverityLevel, tuple[timedelta | None, str]]] = {
     level: (None, "by the next business day")

@@ -13,7 +13,7 @@ from ...models.window import Window
 from .. import style
 from ..base import Column, Panel, Table, no_data
 from ..style import Marks
-from ._common import count, name, span_words
+from ..words import count, name, span_words
 
 STATUS_WORDS = {
     "observed": "seen",

@@ -13,7 +13,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 from .. import style
 from ..base import Column, Panel, Table, no_data
 from ..style import Marks, Numbers
-from ._common import before_after, clock, count, finite_max, grouped_bins, look, name, percent
+from ..words import clock, count, name, percent
+from ._common import before_after, finite_max, grouped_bins, look
 
 
 def edge_outcomes(edge: pl.DataFrame, marks: Marks, *, why_empty: str = "") -> Panel:
