@@ -8,7 +8,7 @@ import click
 import typer
 
 from ..errors import OpsError, UsageError
-from . import drills, looking, platform, record, running
+from . import benching, drills, looking, platform, record, running
 
 app = typer.Typer(
     name="pitchey-ops",
@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (running, looking, platform, record, drills):
+for module in (running, looking, platform, record, drills, benching):
     module.add_to(app)
 
 

@@ -15,8 +15,9 @@ from ..models.observation import AnyObservation, Observed, Unavailable
 from ..models.window import Window
 from ..settings import Settings
 from ._grouping import group_messages
-from .onset import Onset, Symptoms, combine, symptoms
+from .onset import Onset, Symptoms, overall, symptoms
 from .patterns import CHANGES, new_or_rising, patterns
+from .scan import Look, scan
 
 ERROR_LEVELS = ("error", "fatal", "critical")
 
@@ -87,8 +88,16 @@ class Case:
 
     @cached_property
     def onset(self) -> Onset | None:
-        """The incident's onset, or None when no symptom has one."""
-        return combine(self.symptoms.onsets, alert_at=self.alert_at)
+        """The incident's onset, or None when nothing shows one."""
+        found = overall(self)
+        return self.look.onset if found is None and self.look is not None else found
+
+    @cached_property
+    def look(self) -> Look | None:
+        """For a recorded case without an alert time: where looking pays best (`findings.scan`)."""
+        if self.alert_at is not None or "case/logs/all" not in self.observations:
+            return None
+        return scan(self.frames)
 
     @cached_property
     def since(self) -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from ..models.finding import RuleResult, Severity
 from ..models.report import Suspect
@@ -16,12 +17,13 @@ def ranked(case: Case) -> RuleResult:
     """
     Report up to five suspects; they name places, not causes, and give no signal.
 
-    Without an onset nobody is suspected: everything is compared with the time before it.
+    Everything is compared with the time before the onset. Without one nobody is suspected, except in a
+    recorded case, where the best-founded look stands in for an alert.
     """
-    if case.onset is None:
+    when = _when(case)
+    if when is None:
         return []
-    known = (case.onset.at, case.onset.uncertainty_s)
-    result = suspects(case.frames, alert_at=case.alert_at or case.onset.at, onset=known)
+    result = suspects(case.frames, alert_at=when[0], onset=when[1])
     if not isinstance(result, list):
         return result
     return [replace(finding, severity=Severity.INFO, signals=()) for finding in result]
@@ -29,11 +31,22 @@ def ranked(case: Case) -> RuleResult:
 
 def suspects_of(case: Case) -> tuple[Suspect, ...]:
     """Return the suspects of *case*, best first, at most ten; ``because`` names this rule's findings."""
-    if case.onset is None:
+    when = _when(case)
+    if when is None:
         return ()
-    known = (case.onset.at, case.onset.uncertainty_s)
-    found = rank_suspects(case.frames, alert_at=case.alert_at or case.onset.at, onset=known)[:10]
+    found = rank_suspects(case.frames, alert_at=when[0], onset=when[1])[:10]
     return tuple(
         Suspect(service=s.service, score=s.score, because=(f"{RULE}/{place}",) if place <= 5 else ())
         for place, s in enumerate(found, start=1)
     )
+
+
+def _when(case: Case) -> tuple[datetime, tuple[datetime, float] | None] | None:
+    """Return the alert's time, or what stands in for it, and the onset where it is not the suspects' own."""
+    if case.alert_at is not None:
+        return case.alert_at, None if case.onset is None else (case.onset.at, case.onset.uncertainty_s)
+    if case.look is not None:
+        return case.look.alert_at, None
+    if case.onset is not None:
+        return case.onset.at, (case.onset.at, case.onset.uncertainty_s)
+    return None
