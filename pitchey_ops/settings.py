@@ -9,6 +9,7 @@ refused. All faults are reported at once.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import time
 from ipaddress import ip_network
@@ -42,6 +43,8 @@ SERVICES: dict[str, str] = {
 """Every HTTP source, with where the sandbox serves it below its one origin."""
 
 Environment = Literal["sandbox", "staging", "production"]
+
+_HOST_NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 
 
 def home() -> Path:
@@ -122,6 +125,10 @@ class Settings(BaseSettings):
     cloudflare_account: str | None = None
     cloudflare_zone: str | None = None
     worker_script: str = "pitchey-production"
+    cloudflare_tail_hosts: tuple[str, ...] = Field(
+        ("tail.developers.workers.dev",),
+        description="Hosts besides the API's own from which a live tail is read: exact names, over wss on port 443",
+    )
     sentry_organization: str | None = None
     sentry_projects: tuple[str, ...] = ()
     sentry_frontend_projects: tuple[str, ...] = ()
@@ -142,6 +149,9 @@ class Settings(BaseSettings):
     connect_timeout_s: float = Field(3.0, gt=0)
     read_timeout_s: float = Field(10.0, gt=0)
     logs_timeout_s: float = Field(30.0, gt=0, description="The logs service reads 1,000 keys one after another")
+    tail_seconds: float = Field(
+        30.0, gt=0, le=120, description="Longest watch of a live tail; a tenth of the run's budget where that is less"
+    )
     archive_time_s: float = Field(12.0, gt=0, description="Seconds that reading the log archive (R2) may take")
     max_answer_bytes: int = Field(32 * 1024 * 1024, gt=0)
     concurrency_per_host: int = Field(4, ge=1, le=4)
@@ -169,6 +179,15 @@ class Settings(BaseSettings):
         if parts.query or parts.fragment:
             raise ValueError("an address must not carry a query or fragment")
         return value.rstrip("/") + "/"
+
+    @field_validator("cloudflare_tail_hosts")
+    @classmethod
+    def _exact_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        # anybody can have a name below workers.dev, so a pattern would trust strangers
+        for text in value:
+            if not _HOST_NAME.fullmatch(text):
+                raise ValueError(f"{text[:80]!r}: expected the exact name of a host, lower case, without port or *")
+        return value
 
     @field_validator("own_networks")
     @classmethod

@@ -489,7 +489,8 @@ def test_trap_22_no_read_triggers_an_alert():
 
     assert not [q for q in questions if q.source in ("alerts", "slack", "statuspage")]
     posts = {urlsplit(q.url).path for q in questions if q.method == "POST"}
-    assert posts == {"/api/auth/verify", "/_cf_api/client/v4/graphql"}
+    tails = "/_cf_api/client/v4/accounts/acc/workers/scripts/pitchey-production/tails"
+    assert posts == {"/api/auth/verify", "/_cf_api/client/v4/graphql", tails}
 
 
 def test_trap_23_a_200_with_text_is_never_taken_for_json():

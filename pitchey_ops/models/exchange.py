@@ -27,7 +27,8 @@ class Question:
     source
         Name of the remote system (`settings.SERVICES`).
     kind
-        ``http``, ``sql`` (read-only database) or ``file`` (a recorded case).
+        ``http``, ``sql`` (read-only database), ``file`` (a recorded case) or ``tail`` (a Worker's live tail: made,
+        watched and deleted again, which is one question).
     url
         Absolute address; for ``sql`` the statement's name.
     statement
@@ -52,7 +53,7 @@ class Question:
     key: str
     source: str
     url: str
-    kind: Literal["http", "sql", "file"] = "http"
+    kind: Literal["http", "sql", "file", "tail"] = "http"
     method: Literal["GET", "HEAD", "POST"] = "GET"
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None

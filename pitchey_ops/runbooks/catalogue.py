@@ -86,7 +86,7 @@ RUNBOOKS: dict[str, Runbook] = {
             id="outage",
             title="Platform outage",
             question="Is the platform down, since when, and what took it down?",
-            rules=CORE_RULES,
+            rules=(*CORE_RULES, "tail"),
             needs=(USERS_VIEW, OUTSIDE),
         ),
         Runbook(
@@ -113,7 +113,7 @@ STEP_RULES: dict[str, tuple[str, ...]] = {
     "outage.main-worker": ("probes",),
     "outage.db-connectivity": ("probes",),
     "outage.deployments": ("deployments",),
-    "outage.tail": ("workers",),
+    "outage.tail": ("tail",),
     "outage.error-patterns": ("patterns", "kinds"),
     "outage.verify": ("probes",),
     "outage.watch": ("users",),

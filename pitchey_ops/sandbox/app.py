@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from .behaviours import behaviour_for, is_default
 from .breaks import SLOW_S, Breaks, HangUp, distort, edge_page, endless
@@ -125,6 +126,9 @@ class _Dispatcher:
         self._numbers = itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._socket(WebSocket(scope, receive, send))
+            return
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
@@ -139,6 +143,16 @@ class _Dispatcher:
             except ClientDisconnect:
                 return
             await response(scope, receive, send)
+
+    async def _socket(self, socket: WebSocket) -> None:
+        """Serve the one kind of WebSocket that there is, a Worker's live tail; refuse all others."""
+        service, inner = locate(socket.scope["path"])
+        cloudflare = self._services["cloudflare_api"]
+        if service != cloudflare.name or self._state.breaks.of(service) is not None:
+            await socket.close()
+            return
+        assert isinstance(cloudflare, CloudflareApi)
+        await cloudflare.tails.serve(socket, inner)
 
     async def _answer(self, request: Request, name: str, path: str) -> Response:
         cf_ray = ray(self._state.world.seed, next(self._numbers))

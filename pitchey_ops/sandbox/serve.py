@@ -51,7 +51,7 @@ def _config(app: Starlette) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http="h11",
-        ws="none",
+        ws="websockets-sansio",
         loop="asyncio",
         lifespan="off",
         log_level=logging.WARNING,

@@ -38,6 +38,7 @@ from ._answers import Answers
 from ._budget import Budget
 from ._slots import Slots
 from ._sql import Database
+from ._tail import AROUND_S, BUDGET_SHARE, TailFault, Watch
 
 # httpcore looks for sniffio anew on every request; told once that it is not there, it takes asyncio at once
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
@@ -106,6 +107,7 @@ class LiveChannel:
         self._hosts = settings.hosts()
         self._silent: dict[str, int] = {}
         self._archive_since: datetime | None = None
+        self._sockets = transport is None
         self._http = httpx.AsyncClient(
             transport=transport,
             follow_redirects=False,
@@ -174,6 +176,8 @@ class LiveChannel:
         refusal = self._refusal(question.url)
         if refusal is not None:
             return self._unasked(question, "not_allowed", refusal)
+        if question.kind == "tail":
+            return await self._ask_tail(question)
         silent = self._silent.get(self._slot(question), 0)
         if question.retry and silent >= SILENT_AFTER:
             return self._unasked(
@@ -359,6 +363,69 @@ class LiveChannel:
             statement=question.statement,
             attempts=(Attempt(at=asked_at, took_ms=took_ms, outcome=outcome, detail=detail),),
         )
+
+    async def _ask_tail(self, question: Question) -> Exchange:
+        if not self._sockets:
+            return self._unasked(question, "not_asked", "there is no live tail in this transport")
+        left_s = self._budget.asking_left_s() - AROUND_S
+        limit_s = min(self._settings.tail_seconds, BUDGET_SHARE * self._budget.total_s, left_s)
+        if limit_s <= 0:
+            return self._unasked(question, "not_asked", "the run's time for asking is too short for a live tail")
+        asked_at, began = self._clock.now(), _tick()
+        outcome: Outcome = "answered"
+        detail, body = "", b""
+        status: int | None = 200
+        watch = Watch(
+            self._http,
+            self._redactor,
+            headers={**question.headers, **self._token(question, question.url)},
+            refusal=lambda url: self._tail_refusal(question, url),
+            hold=lambda: self._slots.hold(self._slot(question)),
+            user_agent=USER_AGENT,
+        )
+        try:
+            async with asyncio.timeout(self._allowed_s(question)), self._slots.hold(f"{self._slot(question)}/tail"):
+                body = await watch.run(question, limit_s=limit_s)
+        except TailFault as exc:
+            outcome, detail, status = exc.reason, str(exc), exc.status
+        except TimeoutError:
+            outcome, detail, status = "timeout", "the watch did not end in time", None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as exc:
+            outcome, detail, status = "unreachable", _words(exc, "no connection"), None
+        took_ms = round((_tick() - began) * 1000, 3)
+        detail = self._redactor.text(detail)
+        return Exchange(
+            key=question.key,
+            source=question.source,
+            kind="tail",
+            method=question.method,
+            url=self._redactor.url(question.url),
+            at=asked_at,
+            took_ms=took_ms,
+            outcome=outcome,
+            detail=detail,
+            status=status,
+            headers={"content-type": "application/json"} if body else {},
+            body=self._redactor.body(body, "application/json"),
+            request_headers=self._redactor.headers(question.headers),
+            request_body=question.body,
+            attempts=(Attempt(at=asked_at, took_ms=took_ms, outcome=outcome, status=status, detail=detail),),
+        )
+
+    def _tail_refusal(self, question: Question, url: str) -> str | None:
+        """Return why the socket at *url*, an address out of an answer, may not be opened; None when it may."""
+        try:
+            parts = urlsplit(url)
+            own = bool(parts.username or parts.password)
+        except ValueError:
+            return "the tail's address is no address; it was not opened"
+        scheme, host, port = _origin(url)
+        http = {"wss": "https", "ws": "http"}.get(scheme)
+        port = port if port is not None else {"wss": 443, "ws": 80}.get(scheme)
+        listed = scheme == "wss" and port == 443 and host in self._settings.cloudflare_tail_hosts
+        if not own and (listed or (http, host, port) == _origin(question.url)):
+            return None
+        return "the tail's address is neither at the API's host nor at one of cloudflare_tail_hosts; it was not opened"
 
     def _unasked(self, question: Question, reason: Reason, detail: str) -> Exchange:
         return Exchange(

@@ -29,6 +29,7 @@ from .pagerduty import PagerDuty
 from .r2 import R2, Prefixes
 from .security import Security
 from .sentry import Sentry
+from .tail import LiveTail
 
 T = TypeVar("T")
 
@@ -61,6 +62,7 @@ class Sources:
         self.security = Security(channel, settings, window)
         self.cloudflare_status = StatusPage(channel, settings, window)
         self.cloudflare = Cloudflare(channel, settings, window)
+        self.tail = LiveTail(channel, settings, window)
         self.sentry = Sentry(channel, settings, window)
         self.pagerduty = PagerDuty(channel, settings, window)
         self.database = Database(channel, settings, window)
@@ -288,6 +290,7 @@ _LINES = (
     _probe("cloudflare_api.deployments", 1, 1, "all", _one(lambda s: s.cloudflare.deployments())),
     _probe("cloudflare_api.versions", 1, 1, "outage post_incident", _one(lambda s: s.cloudflare.versions())),
     _probe("cloudflare_api.workers", 1, 1, "all", _one(lambda s: s.cloudflare.workers())),
+    _probe("cloudflare_api.tail", 1, 3, "outage", _one(lambda s: s.tail.tail())),
     _probe("cloudflare_api.traffic", 1, 1, "all", _one(lambda s: s.cloudflare.traffic())),
     _probe(
         "cloudflare_api.firewall",

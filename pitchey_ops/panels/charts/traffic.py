@@ -69,7 +69,7 @@ def edge_outcomes(edge: pl.DataFrame, marks: Marks, *, why_empty: str = "") -> P
             handles.append(style.steps(axes, top, edges, baseline=bottom, color=color, hatch=hatch))
             labels.append({"ok": "ok (1xx–3xx)", "4xx": "4xx client", "5xx": "5xx server"}.get(word, word))
             bottom = top
-    style.subject(axes, f"requests per {unit}, by outcome; line: share that fails (right)")
+    style.subject(axes, f"requests per {unit} by outcome; line: failing share (right)")
     style.value_axis(axes, finite_max(bottom, 1.0), headroom=1.25)
     style.time_axis(axes, marks)
     style.draw_marks(axes, marks)
@@ -240,7 +240,7 @@ def worker_outcomes(workers: pl.DataFrame, marks: Marks, *, why_empty: str = "")
     labels = [style.plot_text(one) for one in names]
     if not names:
         style.word(axes, float(starts.mean()), 0.5, "none ended badly", ha="center", color=style.MUTED)
-    style.subject(axes, f"worker invocations per {unit} that did not end well, by outcome")
+    style.subject(axes, f"invocations per {unit} that ended badly, by outcome")
     style.value_axis(axes, finite_max(bottom, 1.0) or 1.0, headroom=1.25)
     style.time_axis(axes, marks)
     style.draw_marks(axes, marks)
@@ -300,12 +300,15 @@ def live_tail(
     if total <= 0:
         return no_data("live-tail", question, why_empty, what="events in the live tail")
     good = sum(n for word, n in outcomes.items() if word in ("ok", "success"))
-    bad = total - good
+    gone = outcomes.get("canceled", 0)
+    bad = total - good - gone
     ranked = sorted(outcomes.items(), key=lambda item: (-item[1], item[0]))
-    worst = next((word for word, _ in ranked if word not in ("ok", "success")), "")
+    worst = next((word for word, _ in ranked if word not in ("ok", "success", "canceled")), "")
     title = (
         f"{percent(bad / total)} of {count(total, 'event')} end badly, most with {name(worst)}"
         if bad
+        else f"None of {count(total, 'event')} of the live tail ended badly"
+        if gone
         else f"All {count(total, 'event')} of the live tail ended well"
     )
     drawn = ranked[:8]
@@ -313,10 +316,10 @@ def live_tail(
     at = -np.arange(len(drawn))
     axes.grid(visible=False)
     for y, (word, n) in zip(at, drawn, strict=True):
-        fine = word in ("ok", "success")
+        fine = word in ("ok", "success", "canceled")
+        color = style.GREY if word == "canceled" else "#a9c9dd" if fine else style.VERMILION
         axes.barh(
-            [y], [n], height=0.66, color="#a9c9dd" if fine else style.VERMILION, hatch=None if fine else "xxx",
-            edgecolor=style.CARD, linewidth=0.4,
+            [y], [n], height=0.66, color=color, hatch=None if fine else "xxx", edgecolor=style.CARD, linewidth=0.4
         )  # fmt: skip
         style.word(axes, n + 0.012 * drawn[0][1], float(y), f"{n:,}  ({percent(n / total)})", va="center")
     axes.set_xlim(0, 1.3 * drawn[0][1])
@@ -330,7 +333,8 @@ def live_tail(
         id="live-tail",
         question=question,
         title=title,
-        sentence=f"{count(total, 'event')} in {watched_s:.0f} s: {good:,} ended well, {bad:,} did not.",
+        sentence=f"{count(total, 'event')} in {watched_s:.0f} s: {good:,} ended well, {bad:,} did not"
+        + (f", {gone:,} were given up by the client." if gone else "."),
         png=style.png(figure),
         alt="Bars: " + "; ".join(f"{name(word)} {n}" for word, n in drawn),
         table=Table(

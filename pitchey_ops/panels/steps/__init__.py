@@ -32,7 +32,7 @@ STEP_PANELS: Mapping[str, StepPanel] = {
     "outage.main-worker": platform.main_worker,
     "outage.db-connectivity": platform.db_connectivity,
     "outage.deployments": changes.deployments,
-    "outage.tail": requests.worker_outcomes,
+    "outage.tail": requests.tail,
     "outage.error-patterns": logs.over_time,
     "outage.rollback": plans.plan_of("outage.rollback"),
     "outage.db-pool": platform.db_pool,

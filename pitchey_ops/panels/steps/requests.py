@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import polars as pl
@@ -10,7 +11,7 @@ from ...findings._requests import requests as requests_of
 from ...findings._requests import spans
 from ..base import Column, Panel, Table, no_data
 from ..charts.latency import response_times
-from ..charts.traffic import ImpactRow, edge_outcomes, impact_by_route
+from ..charts.traffic import ImpactRow, edge_outcomes, impact_by_route, live_tail
 from ..charts.traffic import worker_outcomes as worker_outcomes_chart
 from ..view import View
 
@@ -61,6 +62,30 @@ def worker_outcomes(view: View) -> Panel:
     """Show how the main Worker's invocations end."""
     frame = view.case.frames.workers.filter(pl.col("script") == view.settings.worker_script)
     return worker_outcomes_chart(frame, view.marks, why_empty=view.why_not("workers"))
+
+
+def tail(view: View) -> Panel:
+    """Show what the live tail brought; without an event of it, how the analytics say that invocations end."""
+    seen = view.case.one("cloudflare_api/tail")
+    if seen is not None and seen.value.events:
+        watched = seen.value
+        panel = live_tail(
+            watched.outcomes,
+            watched_s=watched.watched_s,
+            exceptions=watched.exceptions,
+            sampled=watched.sampled,
+        )
+        told = [seen.detail] if seen.detail else []
+        if watched.scheduled:
+            told.append(f"{watched.scheduled} of the events were started by the clock, not by a request.")
+        if seen.coverage.rejected:
+            told.append(f"{seen.coverage.rejected} messages were no events and are left out.")
+        return replace(panel, notes=(*panel.notes, *told))
+    panel = worker_outcomes(view)
+    why = view.why_not("tail") or "no live tail was asked for"
+    return replace(
+        panel, notes=(*panel.notes, f"The live tail was not seen ({why}): these are Cloudflare's analytics.")
+    )
 
 
 def watch(view: View) -> Panel:

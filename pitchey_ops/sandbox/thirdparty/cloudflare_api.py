@@ -1,4 +1,4 @@
-"""Cloudflare's API, reading: deployments, versions, zone security, and the route to the analytics."""
+"""Cloudflare's API: deployments, versions, live tails, zone security, and the route to the analytics."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from starlette.responses import Response
 
 from ..clock import iso
 from ..services._base import Service, json_answer
-from ..state import ACCOUNT, ZONE
+from ..state import ACCOUNT, ZONE, State
 from ..world import Deployment
 from .cloudflare_graphql import Analytics
+from .tail import Tails
 
 _ROOT = "/client/v4"
 _LIMITS = {"ratelimit": '"default";r=1180;t=300', "ratelimit-policy": '"default";q=1200;w=300'}
@@ -22,6 +23,10 @@ class CloudflareApi(Service):
     """The edge provider's API."""
 
     name = "cloudflare_api"
+
+    def __init__(self, state: State) -> None:
+        super().__init__(state)
+        self.tails = Tails(state)
 
     async def answer(self, request: Request, path: str) -> Response:
         """Answer the reading calls of the contract; every failure is an envelope with ``success: false``."""
@@ -37,7 +42,9 @@ class CloudflareApi(Service):
             case ["user", "tokens", "verify"]:
                 return success({"id": "sandbox-token", "status": "active"})
             case ["accounts", account, *rest]:
-                return failure(403, 10000, "Authentication error") if account != ACCOUNT else self._account(rest)
+                if account != ACCOUNT:
+                    return failure(403, 10000, "Authentication error")
+                return self._account(request, rest)
             case ["zones", zone, *rest]:
                 return failure(403, 10000, "Authentication error") if zone != ZONE else self._zone(request, rest)
         return failure(404, 7003, "Could not route")
@@ -59,13 +66,15 @@ class CloudflareApi(Service):
         known = [d for d in self.state.world.deployments if d.script == script and d.at_ms <= now]
         return sorted(known, key=lambda d: (d.at_ms, d.number), reverse=True)
 
-    def _account(self, parts: list[str]) -> Response:
+    def _account(self, request: Request, parts: list[str]) -> Response:
         match parts:
             case ["workers", "scripts"]:
                 names = sorted({d.script for d in self.state.world.deployments if d.at_ms <= self.state.now_ms})
                 return success([{"id": name} for name in names])
             case ["workers", "scripts", script, *rest]:
                 found = self._deployments(script)
+                if found and rest[:1] == ["tails"]:
+                    return self._tails(request, script, rest[1:])
                 return self._script(found, rest) if found else failure(404, 10007, "This Worker does not exist")
             case ["rules", "lists"]:
                 return success([])
@@ -85,6 +94,16 @@ class CloudflareApi(Service):
                         return success(_version(deployment, full=True))
                 return failure(404, 10081, "Version not found")
         return failure(404, 7003, "Could not route")
+
+    def _tails(self, request: Request, script: str, parts: list[str]) -> Response:
+        match request.method, parts:
+            case "POST", []:
+                return success(self.tails.make(script, request.url.netloc))
+            case "GET", []:
+                return success(self.tails.of(script))
+            case "DELETE", [name]:
+                return success(None) if self.tails.delete(name) else failure(404, 10057, "Tail not found")
+        return failure(405, 7001, "Method not allowed for this route")
 
     def _zone(self, request: Request, parts: list[str]) -> Response:
         match parts:
