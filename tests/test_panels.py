@@ -254,7 +254,7 @@ def test_every_panel_of_the_sample_incident_answers_and_is_described() -> None:
             assert len(panel.alt) > 40
             assert len(panel.png) < 60_000
             with Image.open(io.BytesIO(panel.png)) as image:
-                assert image.width == 704
+                assert image.width == 616
                 assert "Software" not in image.info
 
 

@@ -254,7 +254,11 @@ def _notebook_table(table: Table) -> Markup:
     body = Markup("").join(
         Markup("<tr>{}</tr>").format(
             Markup("").join(
-                Markup('<td style="text-align:{}">{}</td>').format(column.align, _notebook_cell(column, cell))
+                Markup('<td style="text-align:{}{}">{}</td>').format(
+                    column.align,
+                    ";white-space:nowrap" if isinstance(cell, datetime) else "",
+                    _notebook_cell(column, cell),
+                )
                 for column, cell in zip(table.columns, row, strict=True)
             )
         )

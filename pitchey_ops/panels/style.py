@@ -39,7 +39,9 @@ from .safe import one_line
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 
 DPI: Final = 110
-WIDTH_IN: Final = 6.4
+WIDTH_IN: Final = 5.6
+LEGEND_CHARACTERS: Final = 80
+"""How many characters fit into one row of a legend."""
 FONT: Final = "DejaVu Sans"
 FONT_SIZE: Final = 10.0
 
@@ -194,12 +196,12 @@ def clock_of(at_s: float) -> str:
     return datetime.fromtimestamp(at_s, UTC).strftime("%H:%M")
 
 
-def time_axis(axes: Axes, marks: Marks) -> None:
+def time_axis(axes: Axes, marks: Marks, *, ticks: int = 7) -> None:
     """Give *axes* the window as its x axis, in UTC, with the day where the window is longer than one."""
     window = marks.window
     start, end = seconds(window.start), seconds(window.end)
     axes.set_xlim(start, end)
-    step = _tick_step(end - start)
+    step = _tick_step(end - start, ticks)
     first = math.ceil(start / step) * step
     at = np.arange(first, end + 0.5, step)
     words = "%d %b" if step >= 86400 else "%d %b\n%H:%M" if end - start > 86400 else "%H:%M"
@@ -213,11 +215,11 @@ def time_axis(axes: Axes, marks: Marks) -> None:
     axes.set_xlabel(f"UTC, {days}", fontsize=FONT_SIZE - 1, color=MUTED, parse_math=False)
 
 
-def _tick_step(span_s: float) -> float:
+def _tick_step(span_s: float, ticks: int) -> float:
     for step in (1, 5, 10, 30, 60, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800):
-        if span_s / step <= 7:
+        if span_s / step <= ticks:
             return float(step)
-    return float(math.ceil(span_s / 7 / 604800) * 604800)
+    return float(math.ceil(span_s / ticks / 604800) * 604800)
 
 
 def draw_marks(axes: Axes, marks: Marks) -> None:
@@ -267,7 +269,7 @@ def _flag(
     color: str,
 ) -> None:
     """Write *words* at a vertical line, on the first of three rows inside the top where there is room."""
-    width = (end - start) * (0.0155 * len(words) + 0.02)
+    width = (end - start) * (0.0178 * len(words) + 0.02)
     rightwards = at + width < end
     left, right = (at, at + width) if rightwards else (at - width, at)
     row = 0
@@ -395,7 +397,7 @@ def legend(axes: Axes, handles: Sequence[Any], labels: Sequence[str], *, columns
     if not handles:
         return
     longest = max(len(label) for label in labels)
-    columns = max(1, min(columns, len(handles), int(92 // (longest + 7))))
+    columns = max(1, min(columns, len(handles), int(LEGEND_CHARACTERS // (longest + 7))))
     drawn = axes.figure.legend(
         handles,
         ["x"] * len(handles),
@@ -419,7 +421,7 @@ def legend_rows(labels: Sequence[str], columns: int = 4) -> int:
     """Return how many rows `legend` will need."""
     if not labels:
         return 0
-    fit = max(1, min(columns, len(labels), int(92 // (max(map(len, labels)) + 7))))
+    fit = max(1, min(columns, len(labels), LEGEND_CHARACTERS // (max(map(len, labels)) + 7)))
     return math.ceil(len(labels) / fit)
 
 

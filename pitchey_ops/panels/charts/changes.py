@@ -80,7 +80,7 @@ def deployments(frame: pl.DataFrame, marks: Marks, *, main_script: str | None = 
         )
         axes.tick_params(axis="y", length=0)
         style.subject(axes, "deployments (▲) against the onset")
-        style.time_axis(axes, marks)
+        style.time_axis(axes, marks, ticks=4)
         style.draw_marks(
             axes,
             Marks(

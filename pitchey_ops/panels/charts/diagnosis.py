@@ -70,13 +70,13 @@ def hypotheses(
     axes.set_yticks(y, [style.plot_text(say[score.id], 32) for score in drawn], parse_math=False)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(
-        "◀ against      decibans (10 = ten times as likely)      for ▶",
+        "◀ against     decibans     for ▶",
         fontsize=style.FONT_SIZE - 1,
         color=style.MUTED,
         parse_math=False,
     )
     style.subject(axes, "evidence for and against each cause")
-    style.place(figure, axes, left_in=2.5, bottom_in=0.52)
+    style.place(figure, axes, left_in=2.4, bottom_in=0.52)
     rows: list[tuple[str, str, float | None, str]] = []
     for place, score in enumerate(drawn[:3], start=1):
         head = f"{place}. {say[score.id]}"
@@ -91,8 +91,8 @@ def hypotheses(
         question=question,
         title=title,
         sentence=(
-            "Bars to the right speak for a cause, hatched bars to the left against it; the figure at each bar is how "
-            "likely it is, all evidence together."
+            "Bars to the right speak for a cause, hatched bars to the left against it (ten decibans are ten times "
+            "as likely); the figure at each bar is how likely it is, all evidence together."
         ),
         png=style.png(figure),
         alt="Bars for and against: "

@@ -207,7 +207,7 @@ def _pattern_strip(rows: Sequence[PatternRow], marks: Marks) -> bytes:
     axes.set_yticks([-at - 0.15 for at in range(len(rows))], labels, parse_math=False, fontsize=style.FONT_SIZE - 2)
     axes.tick_params(axis="y", length=0)
     style.subject(axes, "how often each pattern came (each on its own scale)")
-    style.time_axis(axes, marks)
+    style.time_axis(axes, marks, ticks=4)
     style.draw_marks(axes, marks)
     style.place(figure, axes, left_in=2.15)
     return style.png(figure)

@@ -88,8 +88,8 @@ def coverage(sources: Sequence[SourceSeen], window: Window, *, why_empty: str = 
     axes.set_yticks(-np.arange(len(drawn)), [style.plot_text(one.name, 26) for one in drawn], parse_math=False)
     axes.tick_params(axis="y", length=0, labelsize=style.FONT_SIZE - 1.5)
     axes.spines["left"].set_visible(False)
-    style.subject(axes, "asked (outline), seen (filled), about now (◆), cut (thick line)")
-    style.time_axis(axes, Marks(window=window))
+    style.subject(axes, "asked (outline), seen (filled), now (◆), cut (thick)")
+    style.time_axis(axes, Marks(window=window), ticks=4)
     style.place(figure, axes, left_in=1.85, right_in=1.2)
     left_out = len(ranked) - len(drawn)
     return Panel(
@@ -208,10 +208,10 @@ def freshness(rows: Sequence[FreshRow], now: datetime, *, why_empty: str = "", s
     axes.set_ylim(-len(drawn) + 0.4, 0.6)
     axes.set_yticks(-np.arange(len(drawn)), [style.plot_text(row.name, 28) for row in drawn], parse_math=False)
     axes.tick_params(axis="y", length=0)
-    ticks = [t for t in (1, 10, 60, 600, 3600, 21600, 86400, 604800, 31536000) if t <= top * 1.5]
+    ticks = [t for t in (1, 60, 3600, 86400, 2592000) if t <= top * 1.5]
     axes.set_xticks(ticks, [span_words(t) for t in ticks], parse_math=False)
     axes.minorticks_off()
-    style.subject(axes, f"time since last heard, at {now:%H:%M:%S} UTC; black mark: expected rhythm")
+    style.subject(axes, f"time since last heard at {now:%H:%M} UTC; black mark: rhythm")
     style.place(figure, axes, left_in=2.2, right_in=1.75, bottom_in=0.32)
     left = len(ranked) - len(drawn)
     return Panel(
