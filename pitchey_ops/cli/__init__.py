@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
+
+from .._imports import lighten
 
 __all__ = ["main"]
 
 
 def main() -> int:
     """Run the command line and return the exit code: 0 done, 1 failed, 2 wrong use, 3 bad news where asked."""
-    # jsonschema's format extra parses an RFC 3987 grammar for a second at import; it only adds IRI checks
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    lighten()
     os.environ.setdefault("POLARS_MAX_THREADS", "2")
     from .app import run
 

@@ -14,13 +14,17 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
-from scipy import stats
+from scipy.special import betainc
 
 from ..frames import UTC_MS
 from ..models.window import Window
 from ._grouping import Grouping, assign, group_messages
 from ._masking import rough_keys
+
+Counts = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 __all__ = ["CHANGES", "PATTERNS", "Grouping", "group_messages", "new_or_rising", "patterns"]
 
@@ -125,7 +129,7 @@ def new_or_rising(
     frame = _described(lines, of_code).join(counts, on="pattern_id")
     b, a = frame["count_before"].to_numpy(), frame["count_after"].to_numpy()
     share = minutes_after / (minutes_after + minutes_before)
-    p_value = np.clip(stats.binom.sf(a - 1, a + b, share), 10**-MAX_SURPRISE, 1.0)
+    p_value = np.clip(_at_least(a, b, share), 10**-MAX_SURPRISE, 1.0)
     ratio = ((a + 0.5) / minutes_after) / ((b + 0.5) / minutes_before)
     frame = frame.with_columns(
         (pl.col("count_before") / minutes_before).alias("per_min_before"),
@@ -147,6 +151,16 @@ def new_or_rising(
             ["surprise", "count_after", "pattern_id"], descending=[True, True, False], nulls_last=[True, False, False]
         )
     )
+
+
+def _at_least(after: Counts, before: Counts, share: float) -> Floats:
+    """
+    Return P(X >= after) for X binomial of ``after + before`` trials with probability *share*.
+
+    The regularised incomplete beta function I_share(after, before + 1) (NIST DLMF 8.17.5), 1 where *after* is 0.
+    """
+    tail = betainc(np.maximum(after, 1), before + 1, share)
+    return np.asarray(np.where(after > 0, tail, 1.0), dtype=np.float64)
 
 
 def _coded(logs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

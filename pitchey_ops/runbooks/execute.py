@@ -21,6 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from .._imports import lighten
 from ..evidence.recorder import read_lines
 from ..models.outcome import Outcome
 from . import kernel as kernel_module
@@ -137,8 +138,7 @@ def _papermill(
     manager: Any,
     progress: Progress | None,
 ) -> Outcome:
-    # jsonschema's format extra parses an RFC 3987 grammar for a second at import; it only adds IRI checks
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    lighten()
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError

@@ -13,6 +13,8 @@ import resource
 import signal
 import sys
 
+from .._imports import lighten
+
 MEMORY_VARIABLE = "PITCHEY_OPS_KERNEL_MEMORY_MB"
 _PR_SET_PDEATHSIG = 1
 
@@ -34,6 +36,7 @@ def bound() -> None:
 def main() -> None:
     """Import what every runbook needs, then serve."""
     bound()
+    lighten()
     # polars starts a thread per core; two are enough beside the event loop and leave room for others
     os.environ.setdefault("POLARS_MAX_THREADS", "2")
     from ipykernel.kernelapp import IPKernelApp
