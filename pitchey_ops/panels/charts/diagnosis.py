@@ -76,7 +76,7 @@ def hypotheses(
         parse_math=False,
     )
     style.subject(axes, "evidence for and against each cause")
-    style.place(figure, axes, left_in=2.4, bottom_in=0.52)
+    style.place(figure, axes, left_in=2.5, bottom_in=0.52)
     rows: list[tuple[str, str, float | None, str]] = []
     for place, score in enumerate(drawn[:3], start=1):
         head = f"{place}. {say[score.id]}"
