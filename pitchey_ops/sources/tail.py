@@ -79,8 +79,8 @@ class LiveTail(Source):
         Watch up to 100 events of *script* (default: the production API's), or until the time is over.
 
         The time is the setting ``tail_seconds``, a tenth of the run's budget where that is less, so that a quiet
-        Worker never makes a run slow. It is asked by one run at a time and shared, since each tail takes one of
-        ten places that a Worker has for viewers.
+        Worker never makes a run slow. One run watches at a time and others take what it has seen, since each tail
+        takes one of the ten places that a Worker has for viewers.
         """
         name = script or self.settings.worker_script
         key = observation_id(self.name, "tail", name)
@@ -100,7 +100,6 @@ class LiveTail(Source):
             timeout_s=self.settings.tail_seconds + AROUND_S,
             retry=False,
             share_for_s=self.settings.share_answers_s,
-            minimum_interval=True,
         )
         return await observe(self.channel, question, read_tail)
 
@@ -116,7 +115,7 @@ def read_tail(exchange: Exchange) -> Reading[TailSeen]:
     """
     value = json_of(exchange, "object")
     watched_s, ended = number(value.get("watched_s")), value.get("ended")
-    if watched_s is None or not isinstance(value.get("events"), list):
+    if watched_s is None or not 0 <= watched_s < 3600 or not isinstance(value.get("events"), list):
         raise BadPayload(f"{asked(exchange)}: no record of a watch. Nothing was read.")
     outcomes: Counter[str] = Counter()
     exceptions: Counter[str] = Counter()
