@@ -9,7 +9,9 @@ look* is told by the observations, never by the frame.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import polars as pl
 
@@ -134,9 +136,19 @@ def empty(schema: dict[str, pl.DataType | type[pl.DataType]]) -> pl.DataFrame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frames:
-    """All tables of one investigation, over *window* and the time before it that was asked for too."""
+    """
+    All tables of one investigation, over *window* and the time before it that was asked for too.
+
+    Attributes
+    ----------
+    log_seen_from
+        Service -> since when its entries are all there, without a gap, up to the present. What `logs` holds
+        from before that is a remainder: good for telling what is not new, not for counting. A service that is
+        absent was seen as a whole.
+    """
 
     window: Window
+    log_seen_from: Mapping[str, datetime] = field(default_factory=dict)
     logs: pl.DataFrame = field(default_factory=lambda: empty(LOGS))
     metrics: pl.DataFrame = field(default_factory=lambda: empty(METRICS))
     spans: pl.DataFrame = field(default_factory=lambda: empty(SPANS))

@@ -8,15 +8,17 @@ does not look like calm.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from pitchey_ops.findings._changepoint import RATIO, Kind
-from pitchey_ops.frames import Frames
+from pitchey_ops.frames import UTC_MS, Frames
 
 Floats = npt.NDArray[np.float64]
 
@@ -69,8 +71,8 @@ class Series:
 
 def series_of(frames: Frames) -> Iterator[Series]:
     """Yield every series that the frames hold, always in the same order."""
-    yield from _errors(frames.logs)
-    yield from _failing(frames.logs)
+    yield from _errors(frames.logs, frames.log_seen_from)
+    yield from _failing(frames.logs, frames.log_seen_from)
     yield from _edge(frames.edge)
     yield from _workers(frames.workers)
     yield from _metrics(frames.metrics)
@@ -108,9 +110,13 @@ class _Bins:
         w = None if weights is None else weights[inside]
         return np.bincount(slot[inside], weights=w, minlength=self.count).astype(np.float64)
 
-    def tail(self) -> slice:
-        """Return the bins that are judged; what is older is history."""
-        return slice(max(self.count - int(LONGEST_S * 1000 / self.width_ms), 0), self.count)
+    def tail(self, since: datetime | None = None) -> slice:
+        """Return the bins that are judged; what is older, or before *since*, is history."""
+        first = max(self.count - int(LONGEST_S * 1000 / self.width_ms), 0)
+        if since is not None:
+            seen = math.ceil((since.timestamp() * 1000 - self.start_ms) / self.width_ms)
+            first = min(max(first, seen), self.count)
+        return slice(first, self.count)
 
     def yesterday(self, values: Floats) -> Floats | None:
         """Return what was usual a day before the judged bins, smoothed over a quarter of an hour."""
@@ -140,7 +146,7 @@ def _top(frame: pl.DataFrame, key: str) -> list[str]:
     return counted.sort(["len", key], descending=[True, False])[key].head(MOST_PER_TABLE).to_list()
 
 
-def _errors(logs: pl.DataFrame) -> Iterator[Series]:
+def _errors(logs: pl.DataFrame, seen_from: Mapping[str, datetime]) -> Iterator[Series]:
     """Error lines by service; other lines of the service tell how busy it was."""
     bins = _Bins.over(_ms(logs))
     if bins is None:
@@ -154,7 +160,9 @@ def _errors(logs: pl.DataFrame) -> Iterator[Series]:
         usual = bins.yesterday(count)
         if usual is None and busy.mean() >= 5:
             usual = _smooth(busy)[bins.tail()]
-        tail = bins.tail()
+        tail = bins.tail(seen_from.get(service))
+        if usual is not None:
+            usual = usual[usual.size - (tail.stop - tail.start) :]
         yield Series(
             symptom=f"errors:{service}",
             kind="count",
@@ -169,10 +177,14 @@ def _errors(logs: pl.DataFrame) -> Iterator[Series]:
         )
 
 
-def _failing(logs: pl.DataFrame) -> Iterator[Series]:
+def _failing(logs: pl.DataFrame, seen_from: Mapping[str, datetime]) -> Iterator[Series]:
     """Shares of requests that failed (5xx) or were denied (401, 403), by service and by route."""
-    asked = logs.filter(pl.col("status").is_between(100, 599)).with_columns(
-        route=pl.col("url").str.slice(0, 200).str.replace(r"[?#].*$", "").str.replace_all(r"[^/]*\d[^/]*", "*")
+    asked = (
+        _whole(logs, seen_from)
+        .filter(pl.col("status").is_between(100, 599))
+        .with_columns(
+            route=pl.col("url").str.slice(0, 200).str.replace(r"[?#].*$", "").str.replace_all(r"[^/]*\d[^/]*", "*")
+        )
     )
     bins = _Bins.over(_ms(asked))
     if bins is None:
@@ -185,6 +197,16 @@ def _failing(logs: pl.DataFrame) -> Iterator[Series]:
                 hits = bins.counts(_ms(mine.filter(wrong)))
                 if hits.any():
                     yield from _share(f"{what}:{value}", bins, hits, of, mine, value if key == "service" else None)
+
+
+def _whole(logs: pl.DataFrame, seen_from: Mapping[str, datetime]) -> pl.DataFrame:
+    """Return *logs* without what lies before the time since which all of a service's entries are there."""
+    if not seen_from:
+        return logs
+    since = pl.col("service").replace_strict(
+        list(seen_from), list(seen_from.values()), default=None, return_dtype=UTC_MS
+    )
+    return logs.filter(since.is_null() | (pl.col("at") >= since))
 
 
 def _share(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
+from ipaddress import ip_network
 from typing import Any
 
 import polars as pl
@@ -14,15 +15,14 @@ from ..frames import Frames
 from ..models.observation import AnyObservation, Observed, Unavailable
 from ..models.window import Window
 from ..settings import Settings
+from ._clients import IPNetwork
 from ._grouping import group_messages
+from .attacks import attackers
 from .onset import Onset, Symptoms, overall, symptoms
 from .patterns import CHANGES, new_or_rising, patterns
 from .scan import Look, scan
 
 ERROR_LEVELS = ("error", "fatal", "critical")
-
-BASELINE_SHARE_MIN = timedelta(minutes=10)
-"""Before the onset there must be at least this much to compare with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +124,30 @@ class Case:
             return frame.with_columns(pattern_id=pl.lit("", dtype=pl.String))
         return frame.with_columns(group_messages(frame.get_column("message")).pattern_ids.alias("pattern_id"))
 
+    @property
+    def protected(self) -> tuple[IPNetwork, ...]:
+        """Networks of the settings that are never proposed for a block."""
+        return tuple(ip_network(text, strict=False) for text in self.settings.own_networks)
+
+    @cached_property
+    def clients(self) -> pl.DataFrame | None:
+        """Every notable address since the window's start with its verdict (`attacks.attackers`); None without any."""
+        inside = pl.col("at").is_between(self.window.start, self.end, closed="left")
+        logs = self.frames.logs.filter(inside)
+        if logs.get_column("ip").drop_nulls().is_empty():
+            return None
+        return attackers(logs, protected=self.protected, firewall=self.frames.firewall.filter(inside))
+
+    @cached_property
+    def counted_from(self) -> datetime:
+        """
+        Since when entries can be counted: the window's start, or earlier where every service was seen as a whole.
+        """
+        first = self.frames.logs.get_column("at").min()
+        if not isinstance(first, datetime) or self.frames.log_seen_from:
+            return self.window.start
+        return max(first, self.window.start - timedelta(hours=2))
+
     @cached_property
     def end(self) -> datetime:
         """Where the evidence ends: the window's end, or the present where that is later."""
@@ -135,11 +159,9 @@ class Case:
         frame = self.errors.drop("pattern_id")
         if frame.is_empty():
             return pl.DataFrame(schema=CHANGES)
-        first = frame.get_column("at").min()
-        start = min(self.window.start, first) if isinstance(first, datetime) else self.window.start
-        if self.onset is not None and start < self.onset.at < self.end:
-            whole = Window(start=start, end=self.end)
-            return new_or_rising(frame, onset=self.onset.at, window=whole)
+        if self.onset is not None and self.counted_from < self.onset.at < self.end:
+            whole = Window(start=self.counted_from, end=self.end)
+            return new_or_rising(frame, onset=self.onset.at, window=whole, remember=True)
         table = patterns(frame.filter(pl.col("at") >= self.window.start))
         added = [pl.lit(None, dtype=kind).alias(name) for name, kind in CHANGES.items() if name not in table.columns]
         return table.with_columns(added).select(list(CHANGES)).with_columns(pl.col("count").alias("count_after"))

@@ -24,6 +24,10 @@ ENTRIES_MIN = 5
 RISE = 3.0
 """How many times as many a minute as before the onset count as rising."""
 TEXT_LIMIT = 2_000
+COUNTED_MIN = 5.0
+"""Minutes before the onset from which a rate is taken."""
+SAMPLE_MIN = 50
+"""Entries of a service from before the onset from which a share is taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,26 +75,68 @@ def kinds(case: Case) -> RuleResult:
     since = case.since
     if case.onset is not None:
         since -= timedelta(seconds=min(120.0, case.onset.uncertainty_s))
-    errors = _texts(logs)
-    after = errors.filter(pl.col("at") >= since)
-    before = errors.filter(pl.col("at") < since)
-    minutes_after = max(1.0, (case.now - since).total_seconds() / 60)
-    first = logs.get_column("at").min()
-    minutes_before = max(1.0, (since - first).total_seconds() / 60) if isinstance(first, datetime) else 1.0
-    scale = minutes_after / minutes_before
-    claimed_after = pl.Series([False] * after.height, dtype=pl.Boolean)
-    claimed_before = pl.Series([False] * before.height, dtype=pl.Boolean)
+    usual = _Usual.of(case, since)
+    errors = _texts(logs).filter(pl.col("at") < case.end)
+    claimed = pl.Series([False] * errors.height, dtype=pl.Boolean)
     rows: list[tuple[Kind, pl.DataFrame, int, float]] = []
     for kind in KINDS:
-        match = _mask(after, kind) & ~claimed_after
-        match_before = _mask(before, kind) & ~claimed_before
-        claimed_after, claimed_before = claimed_after | match, claimed_before | match_before
-        hits = after.filter(match)
-        expected = float(match_before.sum() or 0) * scale
+        match = _mask(errors, kind) & ~claimed
+        claimed = claimed | match
+        mine = errors.filter(match)
+        hits = mine.filter(pl.col("at") >= since)
+        expected = usual.expected(mine.filter(pl.col("at") < since), hits)
         if hits.height >= ENTRIES_MIN and hits.height >= RISE * expected:
             rows.append((kind, hits, hits.height, expected))
     total = sum(max(0.0, n - expected) for kind, _, n, expected in rows if kind.level == "error") or 1.0
     return [_finding(kind, hits, n, expected, total, case) for kind, hits, n, expected in rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Usual:
+    """
+    What was usual before *since*, service by service.
+
+    Where a service's entries are all there for at least `COUNTED_MIN` before, by their rate. Elsewhere (the
+    store's remainder of last week, an archive that was read in part) by the kind's share among the entries of
+    the service: a remainder is a sample of what the service says, whatever part of the time it covers.
+    """
+
+    since: datetime
+    minutes_after: float
+    counted_from: dict[str, datetime]
+    entries_before: dict[str, int]
+    entries_after: dict[str, int]
+
+    @classmethod
+    def of(cls, case: Case, since: datetime) -> _Usual:
+        logs = case.frames.logs.filter(pl.col("service").is_not_null() & (pl.col("at") < case.end))
+        counts = (
+            logs.group_by("service")
+            .agg((pl.col("at") < since).sum().alias("before"), (pl.col("at") >= since).sum().alias("after"))
+            .sort("service")
+        )
+        names = counts.get_column("service").to_list()
+        whole_from = case.counted_from
+        return cls(
+            since=since,
+            minutes_after=max(1.0, (case.now - since).total_seconds() / 60),
+            counted_from={name: max(case.frames.log_seen_from.get(name, whole_from), whole_from) for name in names},
+            entries_before=dict(zip(names, counts.get_column("before").to_list(), strict=True)),
+            entries_after=dict(zip(names, counts.get_column("after").to_list(), strict=True)),
+        )
+
+    def expected(self, before: pl.DataFrame, hits: pl.DataFrame) -> float:
+        """Return how many entries of a kind were to be expected since then among the services of *hits*."""
+        total = 0.0
+        for name in hits.get_column("service").drop_nulls().unique().sort().to_list():
+            mine = before.filter(pl.col("service") == name)
+            start = self.counted_from[name]
+            minutes = (self.since - start).total_seconds() / 60
+            if minutes >= COUNTED_MIN:
+                total += mine.filter(pl.col("at") >= start).height / minutes * self.minutes_after
+            elif self.entries_before[name] >= SAMPLE_MIN:
+                total += mine.height / self.entries_before[name] * self.entries_after[name]
+        return total
 
 
 def _texts(logs: pl.DataFrame) -> pl.DataFrame:

@@ -80,7 +80,12 @@ def patterns(logs: pl.DataFrame) -> pl.DataFrame:
 
 
 def new_or_rising(
-    logs: pl.DataFrame, *, onset: datetime, window: Window, baseline: Window | None = None
+    logs: pl.DataFrame,
+    *,
+    onset: datetime,
+    window: Window,
+    baseline: Window | None = None,
+    remember: bool = False,
 ) -> pl.DataFrame:
     """
     Compare how often each pattern comes since *onset* with how often it came before.
@@ -90,6 +95,9 @@ def new_or_rising(
     do, so the count after is binomial given the total (the exact conditional test of two Poisson rates,
     Przyborowski & Wilenski 1940); ``p_value`` is its one-sided tail. Log lines come in bursts, so a small p-value
     alone says little: ``is_rising`` also wants the rates to differ by `RISING_RATIO`.
+
+    With *remember*, entries from before the baseline tell what is not new, and count for nothing else: what the
+    store shows of last week is no measure of how often, only of whether.
 
     Returns
     -------
@@ -114,19 +122,25 @@ def new_or_rising(
     at = pl.col("at")
     before = (at >= pl.lit(since).cast(UTC_MS)) & (at < pl.lit(until).cast(UTC_MS))
     after = (at >= pl.lit(onset).cast(UTC_MS)) & (at < pl.lit(window.end).cast(UTC_MS))
-    seen = logs.filter(before | after)
-    if seen.is_empty():
+    old = (at < pl.lit(since).cast(UTC_MS)) if remember else pl.lit(value=False)
+    seen = logs.filter(before | after | old)
+    if seen.filter(before | after).is_empty():
         return pl.DataFrame(schema=CHANGES)
     lines, of_code = _coded(seen)
-    told = lines.filter(before)["service"].unique()
+    told = lines.filter(before | old)["service"].unique()
     counts = (
         lines.group_by("code")
-        .agg(before.sum().cast(pl.Int64).alias("count_before"), after.sum().cast(pl.Int64).alias("count_after"))
+        .agg(
+            before.sum().cast(pl.Int64).alias("count_before"),
+            after.sum().cast(pl.Int64).alias("count_after"),
+            old.sum().cast(pl.Int64).alias("count_old"),
+        )
         .join(of_code, on="code")
         .group_by("pattern_id")
-        .agg(pl.col("count_before", "count_after").sum())
+        .agg(pl.col("count_before", "count_after", "count_old").sum())
+        .filter(pl.col("count_before") + pl.col("count_after") > 0)
     )
-    frame = _described(lines, of_code).join(counts, on="pattern_id")
+    frame = _described(lines.filter(before | after), of_code).join(counts, on="pattern_id")
     b, a = frame["count_before"].to_numpy(), frame["count_after"].to_numpy()
     share = minutes_after / (minutes_after + minutes_before)
     p_value = np.clip(_at_least(a, b, share), 10**-MAX_SURPRISE, 1.0)
@@ -137,7 +151,7 @@ def new_or_rising(
         pl.Series("ratio", ratio),
         pl.Series("p_value", p_value),
         pl.Series("surprise", np.abs(np.log10(p_value))),
-        pl.Series("is_new", (b == 0) & (a > 0)),
+        pl.Series("is_new", (b == 0) & (a > 0) & (frame["count_old"].to_numpy() == 0)),
         pl.Series("is_rising", (ratio >= RISING_RATIO) & (p_value <= RISING_P / frame.height)),
         comparable=pl.col("services").list.eval(pl.element().is_in(told.implode())).list.any()
         | (pl.col("services").list.len() == 0),

@@ -9,6 +9,7 @@ by id. Whether an empty frame means *nothing happened* or *could not look* is to
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, cast
 
 import polars as pl
@@ -38,6 +39,31 @@ Schema = dict[str, pl.DataType | type[pl.DataType]]
 
 SPAN_METRICS = frozenset({"span.duration"})
 """Metrics whose points are spans even where no tag says so."""
+
+
+def seen_from(seen: Iterable[Observed[Any]], window: Window) -> dict[str, datetime]:
+    """
+    Return, for each service whose entries are not all there, since when they are (`Frames.log_seen_from`).
+
+    The archive is read newest first, so a part of it is all there from its oldest entry on. The logs
+    service shows the oldest first: once it is cut, what it shows is never all there up to the present.
+    """
+    since: dict[str, datetime] = {}
+    whole: set[str] = set()
+    for observation in seen:
+        value, coverage = observation.value, observation.coverage
+        if not isinstance(value, LogPage | ArchivePage) or value.service is None:
+            continue
+        if isinstance(value, LogPage) and not coverage.cut:
+            whole.add(value.service)
+        if not coverage.cut:
+            start = window.start
+        elif isinstance(value, ArchivePage) and coverage.seen_start is not None:
+            start = max(window.start, coverage.seen_start)
+        else:
+            start = window.end
+        since[value.service] = min(since.get(value.service, start), start)
+    return {service: since[service] for service in sorted(since) if service not in whole}
 
 
 def build(observations: Iterable[AnyObservation] | Mapping[str, AnyObservation], window: Window) -> Frames:
@@ -84,6 +110,7 @@ def build(observations: Iterable[AnyObservation] | Mapping[str, AnyObservation],
             case _:
                 pass
     return Frames(
+        log_seen_from=seen_from(seen, window),
         window=window,
         logs=_once(_whole(parts.get("logs"), LOGS, "id")),
         metrics=_whole(parts.get("metrics"), METRICS, "name"),
