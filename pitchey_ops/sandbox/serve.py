@@ -36,7 +36,9 @@ class _Server(uvicorn.Server):
 
 def _bind(host: str, port: int) -> socket.socket:
     """Return a listening socket; port 0 takes a free one."""
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    # named as TCP, because asyncio sends at once (TCP_NODELAY) only on sockets that say so
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
