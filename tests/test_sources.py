@@ -56,6 +56,7 @@ from pitchey_ops.sources import (
     security,
     sentry,
 )
+from pitchey_ops.sources._answers import digest
 from pitchey_ops.sources._sql import Database as Connection
 from pitchey_ops.sources.api import Api
 from pitchey_ops.sources.catalogue import (
@@ -478,12 +479,12 @@ def test_the_auth_route_is_right_when_it_refuses(answer, kind):
     assert value_of(run(probing([answer]).auth_verify())).kind == kind
 
 
-def test_probe_samples_are_questions_of_their_own_without_retry_or_sharing():
-    """A shared or retried answer would make five samples out of one."""
+def test_probe_samples_are_questions_of_their_own_without_retry():
+    """A retried answer, or one sample's answer taken for another's, would make five samples out of one."""
     questions = [q for q in ask_everything()[0] if q.source == "api"]
 
-    assert len({q.key for q in questions}) == len(questions) == 12
-    assert {(q.retry, q.share_for_s, q.expect) for q in questions} == {(False, 0.0, "any")}
+    assert len({q.key for q in questions}) == len({digest(q) for q in questions}) == len(questions) == 12
+    assert {(q.retry, q.share_for_s, q.expect) for q in questions} == {(False, 15.0, "any")}
 
 
 # --- Frontend ---------------------------------------------------------------------------------------------

@@ -48,6 +48,9 @@ class Question:
         ``html``, ``xml`` or ``any`` (own probes look at whatever comes).
     max_bytes
         Limit after decompression.
+    sample
+        Number of the try where one question is put several times on purpose; 0 for a question put once. Each
+        number is a question of its own when answers are shared.
     """
 
     key: str
@@ -64,6 +67,7 @@ class Question:
     minimum_interval: bool = False
     expect: Literal["json", "text", "html", "xml", "any"] = "json"
     max_bytes: int = 32 * 1024 * 1024
+    sample: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

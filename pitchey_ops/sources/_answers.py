@@ -9,7 +9,7 @@ import json
 import os
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -21,8 +21,9 @@ KEEP_S = 900.0
 
 
 def digest(question: Question) -> str:
-    """Return what makes two questions the same: method, address and body."""
-    parts = (question.kind, question.method, question.url, question.statement or "", question.body or b"")
+    """Return what makes two questions the same: method, address, body, and which sample of several it is."""
+    sample = str(question.sample)
+    parts = (question.kind, question.method, question.url, question.statement or "", sample, question.body or b"")
     whole = b"\0".join(part if isinstance(part, bytes) else part.encode() for part in parts)
     return hashlib.sha256(whole).hexdigest()
 
@@ -36,8 +37,12 @@ class Answers(Protocol):
         """Return an answer that is at most ``question.share_for_s`` old, or None."""
         ...
 
-    def put(self, question: Question, exchange: Exchange) -> None:
-        """Remember *exchange*."""
+    def put(self, question: Question, exchange: Exchange) -> bool:
+        """Remember *exchange*; False when that did not work."""
+        ...
+
+    def drop(self, question: Question) -> None:
+        """Forget what is remembered for *question*."""
         ...
 
     def alone(self, question: Question) -> AbstractAsyncContextManager[None]:
@@ -59,9 +64,14 @@ class MemoryAnswers:
         kept = self._kept.get(digest(question))
         return kept if kept is not None and _fresh(kept, question, now) else None
 
-    def put(self, question: Question, exchange: Exchange) -> None:
+    def put(self, question: Question, exchange: Exchange) -> bool:
         """Remember *exchange*."""
         self._kept[digest(question)] = exchange
+        return True
+
+    def drop(self, question: Question) -> None:
+        """Forget what is remembered for *question*."""
+        self._kept.pop(digest(question), None)
 
     @asynccontextmanager
     async def alone(self, question: Question) -> AsyncIterator[None]:
@@ -98,17 +108,16 @@ class FileAnswers:
             return None
         try:
             row = self._db.execute("select row from answers where digest = ?", (digest(question),)).fetchone()
-        except sqlite3.Error:
+            kept = None if row is None else Exchange.from_json(json.loads(row[0]))
+        except (sqlite3.Error, ValueError, KeyError, TypeError):  # damaged, or of another version
+            self.usable = False
             return None
-        if row is None:
-            return None
-        kept = Exchange.from_json(json.loads(row[0]))
-        return kept if _fresh(kept, question, now) else None
+        return kept if kept is not None and _fresh(kept, question, now) else None
 
-    def put(self, question: Question, exchange: Exchange) -> None:
-        """Remember *exchange*, and forget what is old."""
+    def put(self, question: Question, exchange: Exchange) -> bool:
+        """Remember *exchange*, and forget what is old; False when that did not work."""
         if not self.usable:
-            return
+            return False
         at = exchange.at.timestamp()
         row = (digest(question), at, one_line(exchange.to_json()))
         try:
@@ -116,7 +125,13 @@ class FileAnswers:
                 self._db.execute("insert or replace into answers values (?, ?, ?)", row)
                 self._db.execute("delete from answers where at < ?", (at - KEEP_S,))
         except sqlite3.Error:
-            return
+            return False
+        return True
+
+    def drop(self, question: Question) -> None:
+        """Forget what is remembered for *question*; what cannot be forgotten ends with its interval."""
+        with suppress(sqlite3.Error), self._db:
+            self._db.execute("delete from answers where digest = ?", (digest(question),))
 
     @asynccontextmanager
     async def alone(self, question: Question) -> AsyncIterator[None]:
@@ -137,4 +152,6 @@ class FileAnswers:
 
 def _fresh(kept: Exchange, question: Question, now: datetime) -> bool:
     age_s = (now - kept.at).total_seconds()
+    if question.minimum_interval:  # a clock that was set back does not shorten the interval
+        age_s = abs(age_s)
     return 0 <= age_s <= question.share_for_s

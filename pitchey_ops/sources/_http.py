@@ -10,13 +10,16 @@ let through (redirects to other hosts), and that everything is redacted and reco
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import socket
 import ssl
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
 from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
@@ -47,6 +50,7 @@ ATTEMPTS = 3
 PASSING_STATUSES = frozenset({429, 502, 503, 504, 520, 521, 522, 523, 524})
 """Statuses that a second try may cure. A plain 500 is an answer of the platform's own (contract)."""
 RETRY_AFTER_MAX_S = 10.0
+"""A source that asks for a longer pause gets it: it is not asked again by this question."""
 REDIRECTS = 3
 SILENT_AFTER = 4
 """After so many questions in a row without an answer a source is left alone for the rest of the run."""
@@ -104,16 +108,20 @@ class LiveChannel:
         self._recorder = recorder
         self._slots = slots
         self._answers = answers
-        self._hosts = settings.hosts()
+        configured = (settings.url(service) for service in SERVICES)
+        self._hosts = frozenset(_origin(url) for url in configured if url is not None)
+        self._pool = _pool(settings)
         self._silent: dict[str, int] = {}
         self._archive_since: datetime | None = None
         self._sockets = transport is None
         self._http = httpx.AsyncClient(
-            transport=transport,
+            transport=_Unfollowed(transport or httpx.AsyncHTTPTransport(trust_env=False)),
             follow_redirects=False,
             trust_env=False,
             headers={"user-agent": USER_AGENT, "accept-encoding": "gzip, deflate"},
         )
+        # every question is independent: no session that one answer begins may colour the next
+        self._http.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         if database is None and settings.database_url is not None:
             url = settings.database_url.get_secret_value()
             database = Database(url, statement_timeout_s=settings.statement_timeout_s)
@@ -131,36 +139,61 @@ class LiveChannel:
         self._recorder.exchange(exchange)
         return exchange
 
+    async def kept(self, question: Question) -> Exchange:
+        """Return what a run was answered within ``question.share_for_s``, recorded; it is not asked again."""
+        exchange = self._shared(question) or self._unasked(
+            question, "not_asked", "no run asked this within its interval, and this look leaves it alone"
+        )
+        self._recorder.exchange(exchange)
+        return exchange
+
     async def _asked_or_shared(self, question: Question) -> Exchange:
         if question.share_for_s <= 0:
             return await self._asked(question)
         shared = self._shared(question)
         if shared is not None:
             return shared
-        if not question.minimum_interval:
-            exchange = await self._asked(question)
-            if exchange.answered and (exchange.status or 200) < 500:
-                self._answers.put(question, exchange)
-            return exchange
+        if question.minimum_interval:
+            return await self._asked_alone(question)
+        exchange = await self._asked(question)
+        if _may_be_shared(question, exchange):
+            self._answers.put(self._as_shared(question), exchange)
+        return exchange
+
+    async def _asked_alone(self, question: Question) -> Exchange:
+        """Ask what has a minimum interval: never by two at once, and never without leaving word of it first."""
+        unsure = "whether its minimum interval has passed cannot be told: no shared store"
         if not self._answers.usable:
-            return self._unasked(
-                question,
-                "not_asked",
-                "whether its minimum interval has passed cannot be told: no shared store",
-            )
-        try:
-            async with asyncio.timeout(self._allowed_s(question)), self._answers.alone(question):
-                shared = self._shared(question)
-                if shared is not None:
-                    return shared
-                exchange = await self._asked(question)
-                self._answers.put(question, exchange)
-                return exchange
-        except TimeoutError:
-            return self._unasked(question, "not_asked", "another run is asking this at the moment")
+            return self._unasked(question, "not_asked", unsure)
+        pooled = self._as_shared(question)
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(self._allowed_s(question)):
+                    await stack.enter_async_context(self._answers.alone(pooled))
+            except TimeoutError:
+                return self._unasked(question, "not_asked", "another run is asking this at the moment")
+            except OSError:
+                return self._unasked(question, "not_asked", unsure)
+            shared = self._shared(question)
+            if shared is not None:
+                return shared
+            # a run that dies while it asks must not make the next one ask again
+            left = self._unasked(question, "not_asked", "another run asked this and did not live to keep the answer")
+            if not self._answers.usable or not self._answers.put(pooled, left):
+                return self._unasked(question, "not_asked", unsure)
+            exchange = await self._asked(question)
+            if exchange.outcome in ("not_asked", "not_allowed", "not_configured"):
+                self._answers.drop(pooled)
+            else:
+                self._answers.put(pooled, exchange)
+            return exchange
+
+    def _as_shared(self, question: Question) -> Question:
+        """Return *question* so that only runs that would get and keep the very same answer share it."""
+        return replace(question, url=f"{self._pool} {question.url}")
 
     def _shared(self, question: Question) -> Exchange | None:
-        kept = self._answers.get(question, self._clock.now())
+        kept = self._answers.get(self._as_shared(question), self._clock.now())
         return None if kept is None else replace(kept, key=question.key, source=question.source, shared=True)
 
     def _allowed_s(self, question: Question) -> float:
@@ -212,37 +245,42 @@ class LiveChannel:
 
     def _slot(self, question: Question) -> str:
         """Name what counts as one host; the sandbox's one origin plays many."""
-        host = urlsplit(question.url).netloc
+        host = "{}://{}:{}".format(*_origin(question.url))
         played = question.source in SERVICES and getattr(self._settings, f"{question.source}_url") is None
         return f"{host}/{question.source}" if played else host
 
     def _note(self, question: Question, exchange: Exchange) -> None:
         slot = self._slot(question)
-        self._silent[slot] = 0 if exchange.answered else self._silent.get(slot, 0) + 1
+        if exchange.outcome in ("timeout", "unreachable"):
+            self._silent[slot] = self._silent.get(slot, 0) + 1
+        elif exchange.outcome != "not_asked":
+            self._silent[slot] = 0
 
     def _stop(self, question: Question) -> Callable[[RetryCallState], bool]:
         enough = stop_after_attempt(ATTEMPTS if question.retry else 1)
 
         def stop(state: RetryCallState) -> bool:
-            return bool(enough(state)) or self._budget.asking_left_s() <= state.upcoming_sleep + 0.5
+            too_long = state.upcoming_sleep > min(RETRY_AFTER_MAX_S, self._budget.asking_left_s() - 0.5)
+            return bool(enough(state)) or too_long
 
         return stop
 
     def _wait(self, state: RetryCallState) -> float:
-        backoff = wait_exponential_jitter(initial=0.2, max=3.0, jitter=0.2)(state)
+        backoff = wait_exponential_jitter(multiplier=0.2, max=3.0, jitter=0.2)(state)
         result = state.outcome.result() if state.outcome is not None else None
         asked = _retry_after_s(result.headers, self._clock.now()) if isinstance(result, Exchange) else None
-        return backoff if asked is None else min(max(asked, backoff), RETRY_AFTER_MAX_S)
+        return backoff if asked is None else max(asked, backoff)
 
     def _refusal(self, url: str) -> str | None:
-        parts = urlsplit(url)
         try:
-            port = parts.port or (443 if parts.scheme == "https" else 80)
-        except ValueError:
-            return "the address has no valid port; it was not asked"
-        if (parts.scheme, parts.hostname or "", port) in self._hosts:
-            return None
-        return "the address is not one of the configured hosts; it was not asked"
+            known = _origin(url) in self._hosts
+        except (httpx.InvalidURL, ValueError):
+            return "the address is no valid address; it was not asked"
+        if not known:
+            return "the address is not one of the configured hosts; it was not asked"
+        if httpx.URL(url).userinfo:
+            return "the address carries a user name or password; it was not asked"
+        return None
 
     def _token(self, question: Question, url: str) -> dict[str, str]:
         """Return the source's token, for the host that it is configured for and no other."""
@@ -263,18 +301,25 @@ class LiveChannel:
         outcome: Outcome = "answered"
         detail = ""
         try:
-            async with asyncio.timeout(allowed_s), self._slots.hold(self._slot(question)):
-                asked_at, began = self._clock.now(), _tick()
-                status, headers, body = await self._exchange(question)
+            async with AsyncExitStack() as stack:
+                if not await self._held(question, stack):
+                    return self._unasked(
+                        question, "not_asked", "other questions to this host left no room for it in the run's time"
+                    )
+                asked_at, began, allowed_s = self._clock.now(), _tick(), self._allowed_s(question)
+                async with asyncio.timeout(allowed_s):
+                    status, headers, body = await self._exchange(question)
         except TimeoutError:
             outcome, detail = "timeout", f"no whole answer within {allowed_s:.1f} s"
         except httpx.TimeoutException as exc:
             outcome, detail = "timeout", _words(exc, "no answer in time")
         except _TooLarge as exc:
             outcome, detail = "too_large", str(exc)
+        except (_Unreadable, httpx.DecodingError) as exc:
+            outcome, detail = "bad_payload", _words(exc, "the answer could not be decompressed")
         except httpx.TransportError as exc:
             outcome, detail = "unreachable", _words(exc, "no connection")
-        except (httpx.InvalidURL, httpx.DecodingError, httpx.StreamError, OSError, ssl.SSLError) as exc:
+        except (httpx.InvalidURL, httpx.StreamError, OSError, ssl.SSLError) as exc:
             outcome, detail = "unreachable", _words(exc, "the answer could not be read")
         took_ms = round((_tick() - began) * 1000, 3)
         redactor = self._redactor
@@ -298,6 +343,19 @@ class LiveChannel:
             attempts=(attempt,),
         )
 
+    async def _held(self, question: Question, stack: AsyncExitStack) -> bool:
+        """
+        Wait for a slot of the question's host; False when the time for asking ended first.
+
+        The wait is not part of the answer's time: that we kept ourselves waiting says nothing about the host.
+        """
+        try:
+            async with asyncio.timeout(max(0.0, self._budget.asking_left_s())):
+                await stack.enter_async_context(self._slots.hold(self._slot(question)))
+        except TimeoutError:
+            return False
+        return True
+
     async def _exchange(self, question: Question) -> tuple[int, dict[str, str], bytes]:
         url = question.url
         timeout = httpx.Timeout(
@@ -308,17 +366,25 @@ class LiveChannel:
             async with self._http.stream(
                 question.method, url, headers=headers, content=question.body, timeout=timeout
             ) as response:
-                target = response.headers.get("location")
-                follow = response.status_code in (301, 302, 303, 307, 308) and target and hop < REDIRECTS
-                if follow and question.method in ("GET", "HEAD") and _origin(urljoin(url, target)) == _origin(url):
-                    url = urljoin(url, target)
+                target: str | None = response.extensions.get("location")
+                moved = response.status_code in (301, 302, 303, 307, 308) and hop < REDIRECTS
+                readable = question.method in ("GET", "HEAD")
+                following = _same_host(url, target) if target and moved and readable else None
+                if following is not None:
+                    url = following
                     continue
                 body = await self._read(response, question.max_bytes)
-                return response.status_code, dict(response.headers), body
+                told = {} if target is None else {"location": target}
+                return response.status_code, dict(response.headers) | told, body
         raise AssertionError("unreachable")
 
     async def _read(self, response: httpx.Response, max_bytes: int) -> bytes:
         limit = min(max_bytes, self._settings.max_answer_bytes)
+        packed = [word.strip().lower() for word in response.headers.get("content-encoding", "").split(",")]
+        packed = [word for word in packed if word not in ("", "identity")]
+        # one layer grows a thousandfold at most, so that what arrives at once stays small; two need not stay so
+        if len(packed) > 1 or any(word not in ("gzip", "x-gzip", "deflate") for word in packed):
+            raise _Unreadable(f"content encoding {', '.join(packed)[:80]!r} was not asked for; not read")
         chunks: list[bytes] = []
         size = 0
         async for chunk in response.aiter_bytes(64 * 1024):
@@ -365,8 +431,25 @@ class LiveChannel:
         )
 
     async def _ask_tail(self, question: Question) -> Exchange:
+        """Watch alone: a Worker has ten places for viewers, and who waited takes what the other has seen."""
         if not self._sockets:
             return self._unasked(question, "not_asked", "there is no live tail in this transport")
+        pooled = self._as_shared(question)
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(max(0.0, BUDGET_SHARE * self._budget.total_s + AROUND_S)):
+                    await stack.enter_async_context(self._answers.alone(pooled))
+            except (TimeoutError, OSError):
+                return self._unasked(question, "not_asked", "another run is watching this tail at the moment")
+            shared = self._shared(question)
+            if shared is not None:
+                return shared
+            exchange = await self._watched(question)
+            if _may_be_shared(question, exchange):
+                self._answers.put(pooled, exchange)
+            return exchange
+
+    async def _watched(self, question: Question) -> Exchange:
         left_s = self._budget.asking_left_s() - AROUND_S
         limit_s = min(self._settings.tail_seconds, BUDGET_SHARE * self._budget.total_s, left_s)
         if limit_s <= 0:
@@ -384,7 +467,7 @@ class LiveChannel:
             user_agent=USER_AGENT,
         )
         try:
-            async with asyncio.timeout(self._allowed_s(question)), self._slots.hold(f"{self._slot(question)}/tail"):
+            async with asyncio.timeout(self._allowed_s(question)):
                 body = await watch.run(question, limit_s=limit_s)
         except TailFault as exc:
             outcome, detail, status = exc.reason, str(exc), exc.status
@@ -417,9 +500,9 @@ class LiveChannel:
         try:
             parts = urlsplit(url)
             own = bool(parts.username or parts.password)
-        except ValueError:
+            scheme, host, port = _origin(url)
+        except (httpx.InvalidURL, ValueError):
             return "the tail's address is no address; it was not opened"
-        scheme, host, port = _origin(url)
         http = {"wss": "https", "ws": "http"}.get(scheme)
         port = port if port is not None else {"wss": 443, "ws": 80}.get(scheme)
         listed = scheme == "wss" and port == 443 and host in self._settings.cloudflare_tail_hosts
@@ -433,7 +516,7 @@ class LiveChannel:
             source=question.source,
             kind=question.kind,
             method=question.method,
-            url=self._redactor.url(question.url),
+            url=self._redactor.url(question.url.encode("utf-8", "replace").decode()),
             at=self._clock.now(),
             took_ms=0.0,
             outcome=reason,
@@ -443,8 +526,47 @@ class LiveChannel:
         )
 
 
+class _Unfollowed(httpx.AsyncBaseTransport):
+    """Keeps ``location`` from httpx, which takes an answer for broken when it cannot read where that leads."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self._inner.handle_async_request(request)
+        if "location" in response.headers:
+            response.extensions["location"] = response.headers.pop("location")
+        return response
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
 class _TooLarge(Exception):
     """The body went over the limit."""
+
+
+class _Unreadable(Exception):
+    """The body is packed in a way that was not asked for."""
+
+
+def _may_be_shared(question: Question, exchange: Exchange) -> bool:
+    """
+    Tell whether another run may take this answer.
+
+    Failures are asked anew, so that a passing one does not spread. Own samples are shared with their failures:
+    to ask only the failing ones again would make a partial failure look smaller in every next run.
+    """
+    if question.sample:
+        return exchange.outcome in ("answered", "timeout", "unreachable")
+    return exchange.answered and (exchange.status or 200) < 500
+
+
+def _pool(settings: Settings) -> str:
+    """Name who shares: runs that read the same database and keep the same of what they read."""
+    database = settings.database_url.get_secret_value() if settings.database_url is not None else ""
+    whole = "\0".join((database, settings.redact_emails, settings.redact_addresses))
+    return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _may_pass(exchange: Exchange) -> bool:
@@ -468,12 +590,28 @@ def _retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:
-    parts = urlsplit(url)
+    """
+    Return scheme, host and port, read by the very parser that connects: two could be made to disagree.
+
+    Raises
+    ------
+    httpx.InvalidURL
+        It is no address.
+    """
+    parts = httpx.URL(url)
+    port = parts.port if parts.port is not None else {"https": 443, "http": 80}.get(parts.scheme)
+    return parts.scheme, parts.raw_host.decode("ascii"), port
+
+
+def _same_host(url: str, target: str) -> str | None:
+    """Return where a redirect leads, None when that is another host, or no address at all."""
     try:
-        port = parts.port
-    except ValueError:
-        port = -1
-    return parts.scheme, parts.hostname or "", port or {"https": 443, "http": 80}.get(parts.scheme)
+        following = urljoin(url, target)
+        if _origin(following) == _origin(url) and not httpx.URL(following).userinfo:
+            return following
+    except (httpx.InvalidURL, ValueError):
+        pass
+    return None
 
 
 def _words(exc: BaseException, otherwise: str) -> str:

@@ -39,7 +39,8 @@ class FileSlots:
     """
     Slots that all processes of this machine share, as advisory locks on files under *folder*.
 
-    The kernel lets go of a lock when its process dies, however it dies.
+    The kernel lets go of a lock when its process dies, however it dies. Where *folder* cannot be written, the
+    slots are those of this process alone.
     """
 
     def __init__(self, folder: Path, per_host: int = 4) -> None:
@@ -55,12 +56,13 @@ class FileSlots:
             self._waiting[host] = asyncio.Semaphore(self._per_host)
             self._free[host] = self._open(host)
         async with self._waiting[host]:
-            descriptor = await self._lock(host)
+            descriptor = await self._lock(host) if self._free[host] else None
             try:
                 yield
             finally:
-                fcntl.flock(descriptor, fcntl.LOCK_UN)
-                self._free[host].append(descriptor)
+                if descriptor is not None:
+                    fcntl.flock(descriptor, fcntl.LOCK_UN)
+                    self._free[host].append(descriptor)
 
     def close(self) -> None:
         """Let go of every file."""
@@ -69,10 +71,19 @@ class FileSlots:
                 os.close(descriptors.pop())
 
     def _open(self, host: str) -> list[int]:
-        self._folder.mkdir(parents=True, exist_ok=True)
         name = hashlib.sha256(host.encode()).hexdigest()[:16]
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        return [os.open(self._folder / f"{name}.{i}", flags, 0o600) for i in range(self._per_host)]
+        opened: list[int] = []
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            for number in range(self._per_host):
+                opened.append(os.open(self._folder / f"{name}.{number}", flags, 0o600))
+            for descriptor in opened:  # a file system without locks says so here
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
+        except OSError:
+            while opened:
+                os.close(opened.pop())
+        return opened
 
     async def _lock(self, host: str) -> int:
         pause_s = 0.002

@@ -49,8 +49,6 @@ SPACING_S = 0.3
 NO_TOKEN = "pitchey-ops-probe.not-a.token"  # noqa: S105
 """What the auth probe sends: it must be refused."""
 
-_SHARE_FOR_S = 0.0  # samples of one route are the same question; a shared answer would make five out of one
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
@@ -158,7 +156,7 @@ class Api(Source):
                 observation_id(self.name, probe, str(number)),
                 route,
                 retry=False,
-                share_for_s=_SHARE_FOR_S,
+                sample=number,
                 expect="any",
                 **asking,
             )
