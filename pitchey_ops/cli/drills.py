@@ -93,7 +93,7 @@ def bench_findings(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program.")] = False,
 ) -> int:
     """Measure patterns, onsets, suspects and attackers on labelled data, one table."""
-    from ..drills.bench import as_table, measure
+    from ..benchmarks.findings import as_table, measure
 
     if not folder.is_dir():
         raise UsageError(f"{str(folder)[:200]!r} is no folder. Nothing was measured.")

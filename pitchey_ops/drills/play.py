@@ -163,6 +163,7 @@ def asked_of(
     breaks: Iterable[str] | Mapping[str, str | None] = (),
     settings: Settings | None = None,
     options: Options | None = None,
+    memory: dict[str, Exchange] | None = None,
 ) -> Evidence:
     """
     Ask *world* what all *runbooks* ask, once.
@@ -176,7 +177,7 @@ def asked_of(
         raise ValueError(f"the world {world.name} has no truth to compare with")
     settings = settings or drill_settings()
     began = time.process_time()
-    answers = ask_world(world, runbooks=runbooks, breaks=breaks, settings=settings, options=options)
+    answers = ask_world(world, runbooks=runbooks, breaks=breaks, settings=settings, options=options, memory=memory)
     return Evidence(
         scenario=world.name,
         seed=world.seed,
@@ -251,8 +252,13 @@ def ask_world(
     breaks: Iterable[str] | Mapping[str, str | None] = (),
     settings: Settings | None = None,
     options: Options | None = None,
+    memory: dict[str, Exchange] | None = None,
 ) -> Answered:
-    """Ask a sandbox with *world* everything that *runbooks* ask, under virtual time, without sockets."""
+    """
+    Ask a sandbox with *world* everything that *runbooks* ask, under virtual time, without sockets.
+
+    *memory* keeps what sound services answered, for whoever asks one world many times with other breaks.
+    """
     settings = settings or drill_settings()
     started = datetime.fromtimestamp(world.now_ms / 1000, UTC)
     window = Window(start=started - WINDOW, end=started)
@@ -262,7 +268,7 @@ def ask_world(
         clock = LoopClock(started)
         clock.now()
         app = create_app(world, clock=SandboxClock(world.now_ms), breaks=breaks, options=options)
-        channel = _InProcess(app, settings, clock=clock, started=started, recorder=counted)
+        channel = InProcess(app, settings, clock=clock, started=started, recorder=counted, memory=memory)
         try:
             observations = await ask_all(channel, settings, window, *runbooks)
             return observations, (clock.now() - started).total_seconds()
@@ -314,11 +320,18 @@ class _Remembering(ArchiveStore):
         return super().get(key, now_ms)
 
 
-class _InProcess(LiveChannel):
+class InProcess(LiveChannel):
     """The live channel on a sandbox of this process."""
 
     def __init__(
-        self, app: Starlette, settings: Settings, *, clock: LoopClock, started: datetime, recorder: _Counted
+        self,
+        app: Starlette,
+        settings: Settings,
+        *,
+        clock: LoopClock,
+        started: datetime,
+        recorder: _Counted,
+        memory: dict[str, Exchange] | None = None,
     ) -> None:
         redactor = redactor_for(settings)
         super().__init__(
@@ -336,11 +349,25 @@ class _InProcess(LiveChannel):
         self._state = state
         self._record: Callable[[Exchange], None] = recorder.exchange
         self._body = redactor.body
+        self._memory = memory
         self._now = clock.now
         as_ever = state.breaks.of("r2") is None and all(b.service != "r2" for b in state.world.behaviours)
         self._shortcut = f"{settings.url('r2')}{BUCKET}/" if as_ever else None
 
     async def ask(self, question: Question) -> Exchange:
+        """Put *question*; what a sound service answered before is taken from memory."""
+        if self._memory is None or self._state.breaks.of(question.source) is not None:
+            return await self._put(question)
+        kept = self._memory.get(question.key)
+        if kept is not None and kept.url == question.url and self._budget.asking_left_s() > 0:
+            self._record(kept)
+            return kept
+        exchange = await self._put(question)
+        if exchange.answered:
+            self._memory[question.key] = exchange
+        return exchange
+
+    async def _put(self, question: Question) -> Exchange:
         """Put *question*; an object of a sound archive is taken from the store without a request."""
         if self._shortcut is None or not question.url.startswith(self._shortcut):
             return await super().ask(question)
