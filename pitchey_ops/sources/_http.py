@@ -40,7 +40,7 @@ from ..settings import SERVICES, Settings
 from ._answers import Answers
 from ._budget import Budget
 from ._slots import Slots
-from ._sql import Database
+from ._sql import Database, reason_of
 from ._tail import AROUND_S, BUDGET_SHARE, TailFault, Watch
 
 # httpcore looks for sniffio anew on every request; told once that it is not there, it takes asyncio at once
@@ -407,12 +407,9 @@ class LiveChannel:
                 outcome, detail, body = "too_large", "the result is larger than the limit", b""
         except TimeoutError:
             outcome, detail = "timeout", "no result in time"
-        except psycopg.OperationalError as exc:
-            state = exc.sqlstate
-            outcome = {"28P01": "refused", "28000": "refused", "57014": "timeout"}.get(state or "", "unreachable")  # type: ignore[assignment]
-            detail = f"{state or 'no connection'}: {_words(exc, 'no connection')}"
         except psycopg.Error as exc:
-            outcome, detail = "failed", f"{exc.sqlstate or 'error'}: {_words(exc, 'the statement failed')}"
+            outcome, state = reason_of(exc)
+            detail = f"{state or 'no connection'}: {_words(exc, 'the statement failed')}"
         took_ms = round((_tick() - began) * 1000, 3)
         detail = self._redactor.text(detail)
         return Exchange(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
+import re
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,15 +13,55 @@ from typing import Any
 import psycopg
 from psycopg.rows import tuple_row
 
+from ..models.observation import Reason
+
 CONNECT_TIMEOUT_S = 3
+
+
+_REASONS: dict[str, Reason] = {
+    "28P01": "refused",
+    "28000": "refused",
+    "57014": "timeout",
+    "55P03": "timeout",
+}
+"""SQLSTATEs that are more than a failed statement."""
+
+_AT_CONNECTING: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), state)
+    for pattern, state in (
+        (r"password authentication failed|no password supplied", "28P01"),
+        (r"role \".*\" does not exist|authentication failed|pg_hba\.conf|not permitted to log in", "28000"),
+        (r"database \".*\" does not exist", "3D000"),
+        (r"too many (connections|clients)|remaining connection slots", "53300"),
+        (r"database system is (starting up|shutting down|in recovery|not yet accepting)", "57P03"),
+    )
+)
+"""What a server says when it turns a connection away; the driver hands on its text alone (PostgreSQL, appendix A)."""
+
+
+def reason_of(exc: psycopg.Error) -> tuple[Reason, str]:
+    """Return why there is no result, and the SQLSTATE; empty where no server said anything."""
+    state = exc.sqlstate or ""
+    if isinstance(exc, psycopg.errors.ConnectionTimeout):
+        return "timeout", state
+    if not state and isinstance(exc, psycopg.OperationalError):
+        text = str(exc)
+        state = next((code for pattern, code in _AT_CONNECTING if pattern.search(text)), "")
+        if not state:
+            return "unreachable", ""
+    if state[:2] == "08" or state in ("57P01", "57P02"):  # the connection broke, or the server ended it
+        return "unreachable", state
+    return _REASONS.get(state, "failed"), state
 
 
 class Database:
     """
     Runs one statement at a time, each in a ``READ ONLY`` transaction with a statement time-out.
 
-    ``default_transaction_read_only`` is set on connecting and every transaction is begun read-only, so
-    a statement that tries to write fails at the server (SQLSTATE 25006), whatever the role may do.
+    ``default_transaction_read_only`` is set on connecting and every transaction is begun read-only and rolled
+    back, so a statement that tries to write fails at the server (SQLSTATE 25006), whatever the role may do.
+    Statements go by the extended protocol, which takes one at a time: a text cannot end the transaction and
+    begin another that writes.
     """
 
     def __init__(self, url: str, *, statement_timeout_s: float) -> None:
@@ -39,10 +81,13 @@ class Database:
         """
         async with self._turn:
             connection = await self._connected()
-            async with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
-                await cursor.execute(statement)
+            async with (
+                connection.transaction(force_rollback=True),
+                connection.cursor(row_factory=tuple_row) as cursor,
+            ):
+                await cursor.execute(statement, binary=True)  # asking for binary rows is what selects the protocol
                 columns = [column.name for column in cursor.description or ()]
-                rows = await cursor.fetchall()
+                rows = [[_number_or_none(cell) for cell in row] for row in await cursor.fetchall()]
         return json.dumps({"columns": columns, "rows": rows}, default=_plain, ensure_ascii=False).encode()
 
     async def close(self) -> None:
@@ -63,6 +108,13 @@ class Database:
             )
             await self._connection.set_read_only(True)
         return self._connection
+
+
+def _number_or_none(value: Any) -> Any:
+    """Return *value*, or None for a number that JSON cannot say."""
+    if isinstance(value, float | Decimal) and not math.isfinite(value):
+        return None
+    return value
 
 
 def _plain(value: Any) -> Any:
