@@ -250,7 +250,7 @@ def _readable(exchange: Exchange) -> Kind:
         value = json_of(exchange, "any")
     except SourceError:
         return "wrong"
-    return "wrong" if isinstance(value, dict) and value.get("success") is False else "ok"
+    return "wrong" if isinstance(value, dict) and value.get("success", True) is not True else "ok"
 
 
 def _healthy(exchange: Exchange) -> Kind:

@@ -130,7 +130,14 @@ def read_health(exchange: Exchange) -> Reading[PlatformHealth]:
 
 
 def read_dashboard(exchange: Exchange) -> Reading[Dashboard]:
-    """Read the dashboard."""
+    """
+    Read the dashboard.
+
+    Raises
+    ------
+    BadPayload
+        Neither a known status nor a health report nor a list of alerts in it.
+    """
     value = json_of(exchange, "object")
     alerts = value.get("alerts")
     ids = (text_of(alert) for alert in alerts) if isinstance(alerts, list) else ()
@@ -145,7 +152,7 @@ def read_dashboard(exchange: Exchange) -> Reading[Dashboard]:
             if isinstance(name := item.get("name"), str) and (found := number(item.get("value"))) is not None
         },
     )
-    if not {"status", "health", "alerts"} & set(value):
+    if dashboard.state == "unknown" and dashboard.health is None and not isinstance(alerts, list):
         raise BadPayload(f"{asked(exchange)}: no status, health or alerts in it. Nothing was read.")
     seen = dashboard.health.at if dashboard.health is not None else None
     return Reading(value=dashboard, coverage=Coverage(seen_end=seen))
