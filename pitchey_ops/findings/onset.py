@@ -17,6 +17,7 @@ from typing import Protocol
 import numpy as np
 
 from pitchey_ops.findings._changepoint import ChangePoint, Kind, Shape, TooFewPoints, change_point
+from pitchey_ops.findings._first_sign import first_sign
 from pitchey_ops.findings._onset_series import Floats, Series, series_of
 from pitchey_ops.frames import Frames
 from pitchey_ops.models.finding import Finding, NotChecked, RuleResult, Severity
@@ -277,9 +278,11 @@ def _search(series: Series) -> ChangePoint | None:
         ratio=series.ratio,
         difference=series.difference,
     )
-    if found is None or series.events_ms is None or found.shape == "ramp":
-        return found
-    return _by_events(found, np.sort(series.events_ms), series.bin_ms)
+    if found is None:
+        return None
+    if series.events_ms is not None and found.shape == "step":
+        found = _by_events(found, np.sort(series.events_ms), series.bin_ms)
+    return first_sign(series, found)
 
 
 def _by_events(found: ChangePoint, events: Floats, bin_ms: float) -> ChangePoint:
