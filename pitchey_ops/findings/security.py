@@ -1,0 +1,177 @@
+"""Who attacks, from where, with what, did anybody get in; and what blocking them would cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
+from .attacks import BlockPlan, block_list, indicators
+from .case import Case
+
+RULE = "security"
+SIGNALS = (
+    "brute_force_seen",
+    "success_after_failures",
+    "injection_seen",
+    "scanner_seen",
+    "scraping_seen",
+    "rate_bypass_seen",
+    "no_attack_seen",
+)
+LOGIN_KINDS = frozenset({"success_after_failures", "password_spraying", "credential_stuffing", "brute_force"})
+OTHER_KINDS = {"rate_limit_bypass": "bypass", "scraping": "scraping", "scanner": "scanner", "port_scan": "scanner"}
+GROUPS = {
+    "logins": ("brute_force_seen", "guessing passwords", "a guesser"),
+    "payloads": ("injection_seen", "sending attack payloads", "a sender of payloads"),
+    "scanner": ("scanner_seen", "scanning", "a scanner"),
+    "scraping": ("scraping_seen", "copying the catalogue", "a scraper"),
+    "bypass": ("rate_bypass_seen", "passing the rate limit as one client from many addresses", "a bypass"),
+}
+"""Group of kinds -> signal, words, one of them."""
+ADDRESSES_MIN = 5
+"""From so many addresses that were looked at on, "nobody stands out" is said with full strength at ten times."""
+
+
+def _inside(case: Case, frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.filter(pl.col("at").is_between(case.window.start, case.end, closed="left"))
+
+
+def plan(case: Case) -> BlockPlan:
+    """Return proposed blocks with their side effects, and accused addresses that are refused; nothing is sent."""
+    table = case.clients
+    if table is None:
+        return BlockPlan(proposed=(), refused=())
+    return block_list(table, _inside(case, case.frames.logs), protected=case.protected)
+
+
+def security(case: Case) -> RuleResult:
+    """
+    Say who attacks in this window, one finding for each sort of attack.
+
+    Weighed in `findings.attacks`, which knows persons, administrators and declared crawlers. `NotChecked` when no
+    entry names an address. The platform's own counters are never looked at: they stay zero during real attacks
+    (trap 19). If the logs lied, single lines weigh little; if they were cut or late, attackers look slower than
+    they are (suspicious instead of accused), never innocent persons guilty; if they were empty, nothing is said.
+    "Nobody stands out" takes request entries of several addresses.
+    """
+    table = case.clients
+    if table is None:
+        return NotChecked(
+            rule=RULE,
+            because="no log entry names an address: " + case.why_missing("logs/service", "r2/archive"),
+        )
+    accused = table.filter(pl.col("verdict") == "accused")
+    members: dict[str, list[dict[str, Any]]] = {}
+    for row in accused.iter_rows(named=True):
+        for group in sorted(groups_of(row)):
+            members.setdefault(group, []).append(row)
+    found = [_finding(case, group, rows) for group, rows in sorted(members.items())]
+    suspicious = table.filter(pl.col("verdict") == "suspicious")
+    if suspicious.height:
+        found.append(
+            Finding(
+                id=f"{RULE}/suspicious",
+                rule=RULE,
+                claim=f"{suspicious.height} addresses look odd but did too little to be accused",
+                severity=Severity.INFO,
+                evidence=_cited(suspicious.iter_rows(named=True)),
+                data={"addresses": suspicious.get_column("address").head(50).to_list()},
+            )
+        )
+    if not members:
+        found.append(_calm(case))
+    else:
+        found.append(_kept(case, table))
+    return found
+
+
+def groups_of(row: dict[str, Any]) -> set[str]:
+    """Return the groups (keys of `GROUPS`) that an accused address belongs to."""
+    groups = set()
+    for kind in row["kinds"]:
+        groups.add("logins" if kind in LOGIN_KINDS else OTHER_KINDS.get(kind, "payloads"))
+    return groups
+
+
+def _finding(case: Case, group: str, rows: list[dict[str, Any]]) -> Finding:
+    signal, words, _ = GROUPS[group]
+    let_in = [row for row in rows if row["critical"]] if group == "logins" else []
+    signals = [Signal(name=signal, strength=_strength(rows))]
+    if let_in:
+        signals.append(Signal(name="success_after_failures"))
+    claim = f"{len(rows)} address{'es' if len(rows) > 1 else ''} accused of {words}"
+    if let_in:
+        claim += f"; {len(let_in)} got in after failures: “{let_in[0]['address']}”"
+    payloads = sorted({kind for row in rows for kind in row["payload_kinds"]})
+    if group == "payloads" and payloads:
+        claim += f" ({', '.join(payloads[:5])})"
+    return Finding(
+        id=f"{RULE}/{group}",
+        rule=RULE,
+        claim=claim,
+        severity=Severity.CRITICAL if let_in else Severity.WARNING,
+        at=min(row["first_seen"] for row in rows),
+        evidence=_cited(rows),
+        signals=tuple(signals),
+        data={
+            "accused": len(rows),
+            "let_in": [row["address"] for row in let_in],
+            "accounts_entered": sorted({name for row in let_in for name in row["accounts_entered"]})[:20],
+            "addresses": [row["address"] for row in rows[:100]],
+            "failed_logins": sum(row["failures"] for row in rows),
+            "payload_kinds": payloads,
+        },
+    )
+
+
+def _strength(rows: list[dict[str, Any]]) -> float:
+    """One address just over the line is worth 0.7; three, or one far over it, 1."""
+    best = max(row["score_db"] for row in rows)
+    return 1.0 if len(rows) >= 3 or best >= 20 else 0.7 + 0.03 * max(0.0, best - 10)
+
+
+def _cited(rows: Any) -> tuple[str, ...]:
+    return tuple(sorted({seen for row in rows for seen in row["observations"]}))[:12]
+
+
+def _calm(case: Case) -> Finding:
+    logs = _inside(case, case.frames.logs).filter(pl.col("ip").is_not_null() & pl.col("status").is_not_null())
+    people = logs.get_column("ip").n_unique() if logs.height else 0
+    strength = min(1.0, people / (10 * ADDRESSES_MIN))
+    return Finding(
+        id=f"{RULE}/none",
+        rule=RULE,
+        claim=f"Nobody stands out among {people:,} addresses whose requests were logged",
+        severity=Severity.INFO,
+        evidence=tuple(logs.get_column("observation").drop_nulls().unique().sort().head(12).to_list()),
+        signals=(Signal(name="no_attack_seen", strength=strength),) if people >= ADDRESSES_MIN else (),
+        data={"addresses": people, "entries": logs.height},
+    )
+
+
+def _kept(case: Case, table: pl.DataFrame) -> Finding:
+    """Indicators and proposed blocks, kept with the incident as data."""
+    blocks = plan(case)
+    return Finding(
+        id=f"{RULE}/indicators",
+        rule=RULE,
+        claim=f"{len(blocks.proposed)} blocks could be proposed, {len(blocks.refused)} accused addresses must not be"
+        " blocked",
+        severity=Severity.INFO,
+        evidence=_cited(table.filter(pl.col("verdict") == "accused").iter_rows(named=True)),
+        data={
+            "indicators": indicators(table, limit=200),
+            "blocks": [
+                {
+                    "target": block.target,
+                    "reason": block.reason,
+                    "hours": block.hours,
+                    "side_effects": block.side_effects,
+                }
+                for block in blocks.proposed[:200]
+            ],
+            "refused": [{"address": address, "because": why} for address, why in blocks.refused[:200]],
+        },
+    )

@@ -1,0 +1,208 @@
+"""How do pages feel to people: Web Vitals at the 75th percentile, by device and route, and against before."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
+from ._compare import shift
+from ._requests import route_of
+from .case import Case, observation_ids
+
+RULE = "vitals"
+SIGNALS = ("vitals_poor", "vitals_normal")
+LINES = {
+    "web.lcp": ("LCP", 2_500.0, 4_000.0, "ms"),
+    "web.cls": ("CLS", 0.1, 0.25, ""),
+    "web.inp": ("INP", 200.0, 500.0, "ms"),
+    "web.ttfb": ("TTFB", 800.0, 1_800.0, "ms"),
+    "web.fcp": ("FCP", 1_800.0, 3_000.0, "ms"),
+    "web.fid": ("FID", 100.0, 300.0, "ms"),
+}
+"""Metric -> name, good up to, poor beyond, unit: https://web.dev/articles/defining-core-web-vitals-thresholds"""
+CORE = frozenset({"web.lcp", "web.cls", "web.inp"})
+RETIRED = "web.fid"
+"""FID was replaced by INP in March 2024 (trap 13): shown where it is recorded, never evidence of good pages."""
+SAMPLES_MIN = 20
+GROUP_MIN = 10
+Z_CLEAR = 4.0
+RATIO_WORSE = 1.25
+"""P75 against before from which a vital got worse."""
+RELEASE_MIN = timedelta(minutes=120)
+FRONTEND = ("frontend", "web", "pages")
+
+
+def table(points: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return P75 (linear) of each vital, overall and by device and route with at least `GROUP_MIN` samples."""
+    rows = []
+    keyed = points.with_columns(route=route_of(pl.col("route")))
+    for by in ([], ["device"], ["route"], ["device", "route"]):
+        grouped = (
+            keyed.filter(pl.all_horizontal(*(pl.col(name).is_not_null() for name in by)) if by else pl.lit(value=True))
+            .group_by("name", *by)
+            .agg(pl.col("value").quantile(0.75, "linear").alias("p75"), pl.len().alias("samples"))
+            .sort("name", *by)
+        )
+        for row in grouped.iter_rows(named=True):
+            if row["samples"] < (GROUP_MIN if by else 1):
+                continue
+            name, good, poor, _ = LINES[row["name"]]
+            rows.append(
+                {
+                    "vital": name,
+                    "device": row.get("device") or "",
+                    "route": row.get("route") or "",
+                    "p75": row["p75"],
+                    "samples": row["samples"],
+                    "level": "good" if row["p75"] <= good else "poor" if row["p75"] > poor else "needs improvement",
+                }
+            )
+    return rows
+
+
+def vitals(case: Case) -> RuleResult:
+    """
+    Compare the window's Web Vitals with the good and poor lines and, since the onset, with before.
+
+    From the samples themselves, never from the summary, which reads the alphabetically first hundred sessions of a
+    month (trap 29). In ordinary operation the metric is blind (trap 9): `NotChecked`, and if the site was
+    released within two hours, a warning that nobody can see what the release did to pages. FID alone never makes
+    pages "as before". An empty answer is what a failing store gives, too (trap 10): not checked. A late source
+    lacks the newest samples; a cut one is blind; one that lied with text in place of numbers had these rejected.
+    """
+    names = [name for name in LINES if name != RETIRED]
+    points = case.frames.metrics.filter(pl.col("name").is_in(list(LINES)) & pl.col("value").is_not_null())
+    inside = points.filter(pl.col("at") >= case.window.start)
+    judged = inside.filter(pl.col("name").is_in(names))
+    if judged.height < SAMPLES_MIN:
+        because = "too few Web Vitals in the window were seen: " + _why(case)
+        unseen = _unseen_release(case, because)
+        return [unseen] if unseen is not None else NotChecked(rule=RULE, because=because)
+    since = _since(case, judged)
+    found: list[Finding] = []
+    rows = table(inside.filter(pl.col("at") >= since))
+    for metric in names:
+        one = _vital(case, points, metric, since)
+        if one is not None:
+            found.append(one)
+    poor = [row for row in rows if row["level"] == "poor" and row["vital"] != "FID"]
+    if not any(f.signals for f in found):
+        core = [row for row in rows if not row["device"] and not row["route"] and row["vital"] != "FID"]
+        compared = points.filter((pl.col("name") == "web.lcp") & (pl.col("at") < since)).height >= SAMPLES_MIN
+        words = ", ".join(f"{r['vital']} {r['p75']:,.4g}" for r in core)
+        found.append(
+            Finding(
+                id=f"{RULE}/as-before",
+                rule=RULE,
+                claim=f"Web Vitals at the 75th percentile are as before: {words}"
+                if compared
+                else f"Web Vitals at the 75th percentile: {words}; nothing to compare with",
+                severity=Severity.INFO,
+                evidence=observation_ids(judged),
+                signals=(Signal(name="vitals_normal"),)
+                if compared and all(row["level"] != "poor" for row in core)
+                else (),
+            )
+        )
+    groups = [row for row in poor if row["device"] or row["route"]]
+    if groups:
+        worst = groups[0]
+        found.append(
+            Finding(
+                id=f"{RULE}/poor-groups",
+                rule=RULE,
+                claim=f"{len(groups)} groups of page views are beyond the poor line, e.g. {worst['vital']}"
+                f" {worst['p75']:,.4g} on {worst['device'] or 'all devices'}, “{worst['route'] or 'all routes'}”",
+                severity=Severity.INFO,
+                evidence=observation_ids(judged),
+                data={"groups": groups[:50]},
+            )
+        )
+    return found
+
+
+def _vital(case: Case, points: pl.DataFrame, metric: str, since: datetime) -> Finding | None:
+    name, good, poor, unit = LINES[metric]
+    mine = points.filter(pl.col("name") == metric)
+    after = mine.filter(pl.col("at") >= since)
+    if after.height < SAMPLES_MIN:
+        return None
+    before = mine.filter((pl.col("at") < since) & (pl.col("at") >= since - timedelta(hours=4)))
+    p75 = float(after.get_column("value").quantile(0.75, "linear") or 0.0)
+    earlier = float(before.get_column("value").quantile(0.75, "linear") or 0.0) if before.height else None
+    moved = shift(
+        mine.select("at", "value", pl.col("device").fill_null("").alias("group")),
+        (since - timedelta(hours=4), since),
+        (since, case.end),
+    )
+    worse = (
+        earlier is not None
+        and before.height >= SAMPLES_MIN
+        and moved.z >= Z_CLEAR
+        and p75 >= RATIO_WORSE * earlier
+        and p75 > 0.7 * good
+    )
+    beyond = p75 > poor
+    if not worse and not beyond:
+        return None
+    fits = f"{p75:,.4g} {unit}".strip()
+    past = "" if earlier is None else f", {earlier:,.4g} before".rstrip()
+    level = "poor" if beyond else "in need of improvement" if p75 > good else "still good, but worse"
+    return Finding(
+        id=f"{RULE}/{name.lower()}",
+        rule=RULE,
+        claim=f"{name} at the 75th percentile is {fits} since {since:%H:%M} UTC{past}: {level}",
+        severity=Severity.WARNING,
+        at=since if worse else None,
+        evidence=observation_ids(after),
+        signals=(
+            Signal(
+                name="vitals_poor",
+                strength=(1.0 if worse and beyond else 0.8 if worse else 0.6) * (1.0 if metric in CORE else 0.8),
+            ),
+        ),
+        data={"vital": name, "p75": p75, "p75_before": earlier, "samples": after.height, "good": good, "poor": poor},
+    )
+
+
+def _since(case: Case, judged: pl.DataFrame) -> datetime:
+    """Return the onset, or the last release of the site in the window, or the window's middle."""
+    if case.onset is not None:
+        return case.onset.at
+    released = _releases(case).filter(pl.col("at").is_between(case.window.start, case.window.end))
+    if released.height:
+        at = released.get_column("at").max()
+        if isinstance(at, datetime) and judged.filter(pl.col("at") >= at).height >= SAMPLES_MIN:
+            return at
+    return case.since
+
+
+def _releases(case: Case) -> pl.DataFrame:
+    projects = [*case.settings.sentry_frontend_projects, *FRONTEND]
+    return case.frames.deployments.filter(
+        pl.any_horizontal(*(pl.col("script").str.contains(p, literal=True) for p in projects)).fill_null(value=False)
+    )
+
+
+def _unseen_release(case: Case, because: str) -> Finding | None:
+    recent = _releases(case).filter(pl.col("at").is_between(case.now - RELEASE_MIN, case.now)).sort("at")
+    if recent.is_empty():
+        return None
+    last = recent.row(recent.height - 1, named=True)
+    return Finding(
+        id=f"{RULE}/unseen-release",
+        rule=RULE,
+        claim=f"The site was released at {last['at']:%H:%M} UTC, and nobody can see how pages feel since then",
+        severity=Severity.WARNING,
+        at=last["at"],
+        evidence=(last["observation"],) if last["observation"] else (),
+        data={"because": because, "version": last["version"], "script": last["script"]},
+    )
+
+
+def _why(case: Case) -> str:
+    seen = case.observations.get("apm/metrics/web.lcp")
+    return seen.detail if seen is not None and seen.detail else case.why_missing("apm/metrics/web.lcp")
