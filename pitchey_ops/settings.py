@@ -12,14 +12,16 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import time
+from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, ClassVar, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import parse_qsl, unquote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from .errors import ConfigError
 
@@ -44,7 +46,13 @@ SERVICES: dict[str, str] = {
 
 Environment = Literal["sandbox", "staging", "production"]
 
+_TOKEN = re.compile(r"[!-~]+")
+_NOT_IN_ADDRESS = re.compile(r"[\x00-\x20\x7f-\xa0\\\ud800-\udfff]")
 _HOST_NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
+
+
+Names = Annotated[tuple[str, ...], NoDecode]
+"""Several texts: a list in a file, separated by commas in the environment."""
 
 
 def home() -> Path:
@@ -81,6 +89,7 @@ class Settings(BaseSettings):
         extra="forbid",
         env_nested_delimiter="__",
         hide_input_in_errors=True,
+        allow_inf_nan=False,
     )
 
     environment: Environment = "sandbox"
@@ -118,29 +127,31 @@ class Settings(BaseSettings):
     statuspage_token: SecretStr | None = None
     r2_access_key_id: SecretStr | None = None
     r2_secret_access_key: SecretStr | None = None
-    database_url: SecretStr | None = Field(
-        None, validation_alias=AliasChoices("PITCHEY_OPS_DATABASE_URL", "database_url")
-    )
+    database_url: SecretStr | None = None
 
     cloudflare_account: str | None = None
     cloudflare_zone: str | None = None
     worker_script: str = "pitchey-production"
-    cloudflare_tail_hosts: tuple[str, ...] = Field(
+    monitoring_scripts: tuple[str, ...] = Field(
+        ("pitchey-monitoring", "pitchey-logs", "pitchey-apm", "pitchey-alerts"),
+        description="Worker scripts of the monitoring, whose invocations Cloudflare counts",
+    )
+    cloudflare_tail_hosts: Names = Field(
         ("tail.developers.workers.dev",),
         description="Hosts besides the API's own from which a live tail is read: exact names, over wss on port 443",
     )
     sentry_organization: str | None = None
-    sentry_projects: tuple[str, ...] = ()
-    sentry_frontend_projects: tuple[str, ...] = ()
-    pagerduty_escalation_policies: tuple[str, ...] = ()
+    sentry_projects: Names = ()
+    sentry_frontend_projects: Names = ()
+    pagerduty_escalation_policies: Names = ()
     pagerduty_service: str | None = None
     r2_bucket: str | None = None
     r2_region: str = "auto"
     log_environment: str = "production"
-    platform_deployment_routes: tuple[str, ...] = ("/api/pitches",)
+    platform_deployment_routes: Names = ("/api/pitches",)
 
-    services: tuple[str, ...] = Field((), description="Log services to ask for by name (the store's cut hides names)")
-    own_networks: tuple[str, ...] = Field((), description="Never to be blocked or accused: offices, monitors")
+    services: Names = Field((), description="Log services to ask for by name (the store's cut hides names)")
+    own_networks: Names = Field((), description="Never to be blocked or accused: offices, monitors")
     contacts: Mapping[str, Any] = Field(default_factory=dict)
     thresholds: Thresholds = Thresholds()  # type: ignore[call-arg]
 
@@ -171,14 +182,66 @@ class Settings(BaseSettings):
     def _plain_address(cls, value: str | None) -> str | None:
         if value is None or value == "":
             return None
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("expected an address such as https://host.example or http://127.0.0.1:8787")
-        if parts.username or parts.password:
+        wanted = "expected an address such as https://host.example or http://127.0.0.1:8787"
+        try:
+            parts = urlsplit(value)
+            port, host = parts.port, parts.hostname
+        except ValueError:
+            raise ValueError(wanted) from None
+        if parts.scheme not in ("http", "https") or not host or port == 0 or _NOT_IN_ADDRESS.search(value):
+            raise ValueError(wanted)
+        if "@" in parts.netloc:
             raise ValueError("an address must not carry a user name or password; use the *_token setting")
-        if parts.query or parts.fragment:
+        if "?" in value or "#" in value:
             raise ValueError("an address must not carry a query or fragment")
         return value.rstrip("/") + "/"
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgres(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value().strip():
+            return None
+        text = value.get_secret_value().strip()
+        try:
+            scheme = urlsplit(text).scheme
+        except ValueError:
+            scheme = ""
+        if scheme not in ("postgresql", "postgres"):
+            raise ValueError("expected an address such as postgresql://user:password@host:5432/database")
+        return SecretStr(text)
+
+    @field_validator(*(name for name in __annotations__ if name.endswith(("_token", "_key_id", "_access_key"))))
+    @classmethod
+    def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value().strip():
+            return None
+        text = value.get_secret_value().strip()
+        if not _TOKEN.fullmatch(text):
+            raise ValueError("expected a token of printable ASCII characters without spaces; its value is not shown")
+        return SecretStr(text)
+
+    @field_validator("business_timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{value[:60]!r}: expected a time zone such as Europe/Berlin or UTC") from None
+        return value
+
+    @field_validator(*(name for name, kind in __annotations__.items() if kind == "Names"), mode="before")
+    @classmethod
+    def _by_commas(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("archive")
+    @classmethod
+    def _named(cls, value: Path) -> Path:
+        if str(value) in ("", "."):
+            raise ValueError("expected a folder such as outputs or /var/lib/pitchey-ops")
+        return value
 
     @field_validator("cloudflare_tail_hosts")
     @classmethod
@@ -193,7 +256,10 @@ class Settings(BaseSettings):
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for text in value:
-            ip_network(text, strict=False)
+            try:
+                ip_network(text, strict=False)
+            except ValueError:
+                raise ValueError(f"{text[:60]!r}: expected a network such as 203.0.113.0/24 or 2001:db8::/32") from None
         return value
 
     @classmethod
@@ -241,9 +307,9 @@ class Settings(BaseSettings):
             if isinstance(value, SecretStr) and value.get_secret_value():
                 values.add(value.get_secret_value())
         if self.database_url is not None:
-            password = urlsplit(self.database_url.get_secret_value()).password
-            if password:
-                values.add(password)
+            parts = urlsplit(self.database_url.get_secret_value())
+            found = [parts.password or "", *(v for k, v in parse_qsl(parts.query) if "password" in k.lower())]
+            values |= {form for text in found if text for form in (text, unquote(text))}
         return tuple(sorted(values, key=lambda v: (-len(v), v)))
 
     def public(self) -> dict[str, Any]:
@@ -284,6 +350,7 @@ def load(environment: str | None = None, *, overrides: Mapping[str, Any] | None 
         for key in values
         if key in SECRET_FIELDS
     ]
+    faults += _misspelt(os.environ)
     values = {key: value for key, value in values.items() if key not in SECRET_FIELDS}
     declared = values.pop("environment", name)
     if declared != name:
@@ -293,9 +360,12 @@ def load(environment: str | None = None, *, overrides: Mapping[str, Any] | None 
     except ValidationError as exc:
         faults += [_fault(error) for error in exc.errors(include_input=False, include_url=False)]
         settings = None
+    except SettingsError as exc:
+        faults.append(f'{exc}: expected JSON, such as {{"error_share": 0.05}} for PITCHEY_OPS_THRESHOLDS')
+        settings = None
     if faults or settings is None:
-        raise ConfigError(str(path), faults)
-    return settings
+        raise ConfigError(f"{path} and the environment's PITCHEY_OPS_*", faults)
+    return settings.model_copy(update={"environment": name})  # named by the caller, whatever the variable says
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -318,8 +388,20 @@ def _read(path: Path) -> dict[str, Any]:
     return values
 
 
+def _misspelt(environment: Mapping[str, str]) -> list[str]:
+    """Return a fault for every variable that looks like a setting and is none: it would be passed over in silence."""
+    known = [f"PITCHEY_OPS_{name.upper()}" for name in Settings.model_fields]
+    found = []
+    for name in sorted(environment):
+        if name.startswith("PITCHEY_OPS_") and name not in known and "__" not in name:
+            near = get_close_matches(name, known, n=1, cutoff=0.9)
+            found += [f"{name[:60]}: unknown variable; did you mean {near[0]}?" for _ in near]
+    return found
+
+
 def _fault(error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"]) or "settings"
     if error["type"] == "extra_forbidden":
-        return f"{where}: unknown setting (see README, Settings)"
-    return f"{where}: {error['msg']}"
+        near = get_close_matches(where, Settings.model_fields, n=1)
+        return f"{where[:60]}: unknown setting" + (f"; did you mean {near[0]}?" if near else " (see README, Settings)")
+    return f"{where}: {error['msg'].removeprefix('Value error, ')}"
