@@ -9,11 +9,10 @@ import polars as pl
 
 from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
 from ._requests import route_of, spans, z_score
-from .case import Case, observation_ids
+from .case import SIGN_IN, Case, observation_ids
 
 RULE = "auth"
 SIGNALS = ("auth_failing", "auth_normal")
-SIGN_IN = r"(?i)/(?:login|log-in|signin|sign-in|session)s?(?:/|$)"
 REFUSED = (401, 403)
 Z_CLEAR = 5.0
 TRIES_MIN = 8

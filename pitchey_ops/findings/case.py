@@ -23,6 +23,8 @@ from .patterns import CHANGES, new_or_rising, patterns
 from .scan import Look, scan
 
 ERROR_LEVELS = ("error", "fatal", "critical")
+SIGN_IN = r"(?i)/(?:login|log-in|signin|sign-in|session)s?(?:/|\?|$)"
+"""Paths at which people sign in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +138,13 @@ class Case:
         logs = self.frames.logs.filter(inside)
         if logs.get_column("ip").drop_nulls().is_empty():
             return None
+        # a handler's own error ("... authentication failed") under a visitor's address is no try of the visitor
+        ours = (
+            pl.col("level").is_in(list(ERROR_LEVELS))
+            & pl.col("event").is_null()
+            & ~pl.coalesce("url", pl.lit("/login")).str.contains(SIGN_IN)
+        )
+        logs = logs.with_columns(message=pl.when(~ours.fill_null(value=False)).then(pl.col("message")))
         return attackers(logs, protected=self.protected, firewall=self.frames.firewall.filter(inside))
 
     @cached_property

@@ -14,6 +14,8 @@ RULE = "flow"
 SIGNALS = ("log_flow_stopped", "log_flow_seen", "metric_flow_stopped")
 QUIET_FACTOR = 8.0
 """A service is silent when its newest entry is this many times its usual gap old (and older than the limit)."""
+ARCHIVE_ONLY = 0.3
+"""What fresh entries in the archive alone prove: they may reach it and not the logs service."""
 
 
 def flow(case: Case) -> RuleResult:
@@ -52,6 +54,7 @@ def flow(case: Case) -> RuleResult:
         return []
     share = len(silent) / (len(fresh) + len(silent))
     evidence = observation_ids(logs)
+    by_service = not logs.filter(pl.col("observation").str.starts_with("r2/").not_()).is_empty()
     data = {
         "fresh": [name for name, _, _ in fresh],
         "silent": [{"service": name, "age_s": age, "newest": newest.isoformat()} for name, age, newest in silent],
@@ -79,7 +82,7 @@ def flow(case: Case) -> RuleResult:
             claim=f"Fresh entries of {len(fresh)} services were seen",
             severity=Severity.INFO,
             evidence=evidence,
-            signals=(Signal(name="log_flow_seen", strength=1.0 - share),),
+            signals=(Signal(name="log_flow_seen", strength=(1.0 - share) * (1.0 if by_service else ARCHIVE_ONLY)),),
             data=data,
         )
     ]

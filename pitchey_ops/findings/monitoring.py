@@ -9,18 +9,23 @@ import polars as pl
 
 from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
 from ..models.observation import AnyObservation, Observed, Unavailable
-from ._requests import spans
+from ._requests import spans, z_score
 from .case import Case, observation_ids
 from .flow import _requests_go_on
 from .probes import own_network_down
 
 RULE = "monitoring"
-SIGNALS = ("monitoring_failing", "metric_flow_stopped", "alerts_failing")
+SIGNALS = ("monitoring_failing", "metric_flow_stopped", "log_flow_stopped", "alerts_failing")
 SERVICES = ("monitoring", "logs", "apm")
 FAULTS = ("failed", "timeout", "unreachable", "bad_payload")
 """Reasons that are the service's fault; ``blind`` is its ordinary state (traps 1 and 9) and never one."""
 DELIVERY_FAILED = ("delivery_failed", "alert_failed", "notification_failed")
 FAILURES_MIN = 3
+ENDS_BADLY_MIN = 0.15
+"""Rise of the share of a monitoring script's invocations that end badly, from which it is failing."""
+Z_CLEAR = 4.0
+QUIET_SHARE = 0.35
+"""A script that is called this much less than before, while requests go on, has lost its callers or its clock."""
 
 
 def monitoring(case: Case) -> RuleResult:
@@ -37,7 +42,7 @@ def monitoring(case: Case) -> RuleResult:
         return NotChecked(rule=RULE, because="none of the monitoring services was asked")
     if own_network_down(case):
         return NotChecked(rule=RULE, because="no host at all could be reached: the fault may be our own network")
-    return [*_failing(asked), *_metrics(case), *_alerts(case), _sight(case)]
+    return [*_failing(asked), *_scripts(case), *_metrics(case), *_alerts(case), _sight(case)]
 
 
 def _of(case: Case, name: str) -> list[AnyObservation]:
@@ -75,6 +80,52 @@ def _failing(asked: dict[str, list[AnyObservation]]) -> list[Finding]:
             data={"failing_share": bad},
         )
     ]
+
+
+def _scripts(case: Case) -> list[Finding]:
+    """How the monitoring's own Workers end, as Cloudflare counts it: a view that does not hang on their stores."""
+    before_start, before_end, after_start, after_end = spans(case)
+    found = []
+    for script in case.settings.monitoring_scripts:
+        mine = case.frames.workers.filter(pl.col("script") == script)
+        sides = [
+            mine.filter(pl.col("at").is_between(start, end, closed="left"))
+            for start, end in ((before_start, before_end), (after_start, after_end))
+        ]
+        totals = [float(side.get_column("requests").sum()) for side in sides]
+        bad = [float(s.filter(pl.col("status") != "success").get_column("requests").sum()) for s in sides]
+        if totals[0] < 20:
+            continue
+        minutes = [max(1, side.get_column("at").n_unique()) for side in sides]
+        minutes[1] = max(minutes[1], int((after_end - after_start).total_seconds() / 60))
+        pace = (totals[1] / minutes[1]) / (totals[0] / minutes[0])
+        was = bad[0] / totals[0]
+        share = bad[1] / totals[1] if totals[1] else 0.0
+        ends_badly = totals[1] > 0 and share - was >= ENDS_BADLY_MIN
+        ends_badly = ends_badly and z_score(bad[1], totals[1], bad[0], totals[0]) >= Z_CLEAR
+        quiet = pace <= QUIET_SHARE and minutes[1] >= 5 and _requests_go_on(case, after_start)
+        if not ends_badly and not quiet:
+            continue
+        flow = "log_flow_stopped" if "log" in script else "metric_flow_stopped" if "apm" in script else ""
+        signals = [Signal(name="monitoring_failing", strength=0.9 if ends_badly else 0.5)]
+        if flow:
+            signals.append(Signal(name=flow, strength=min(1.0, 0.5 + share) if ends_badly else 0.4))
+        words = f"{share:.0%} of the invocations of {script} end badly ({was:.0%} before)" if ends_badly else ""
+        slow = f"{script} is called {pace:.0%} as often as before" if quiet else ""
+        found.append(
+            Finding(
+                id=f"{RULE}/{script}",
+                rule=RULE,
+                claim="; ".join(filter(None, (words, slow))),
+                severity=Severity.WARNING,
+                at=after_start,
+                service=script,
+                evidence=observation_ids(mine),
+                signals=tuple(signals),
+                data={"share": share, "share_before": was, "pace": pace},
+            )
+        )
+    return found
 
 
 def metric_ages(case: Case) -> list[dict[str, Any]]:

@@ -147,6 +147,11 @@ async def _found_services(context: Context) -> list[AnyObservation]:
     return await _logs_of(context, found_services(context.settings, context.earlier))
 
 
+async def _watchers(context: Context) -> list[AnyObservation]:
+    scripts = sorted({*context.settings.monitoring_scripts} - {context.settings.worker_script})
+    return list(await asyncio.gather(*(context.sources.cloudflare.workers(script) for script in scripts)))
+
+
 async def _assets(context: Context) -> list[AnyObservation]:
     pages = _values(context.earlier, "frontend/page/", Page)
     return [await context.sources.frontend.assets(page) for page in pages]
@@ -244,7 +249,7 @@ _LINES = (
         "triage outage performance security frontend post_incident",
         _one(lambda s: s.frontend.page()),
     ),
-    _probe("frontend.assets", 2, 30, "performance frontend", _assets),
+    _probe("frontend.assets", 2, 30, "triage outage performance frontend", _assets),
     _probe("monitoring.health", 1, 1, "all", _one(lambda s: s.monitoring.health())),
     _probe(
         "monitoring.dashboard",
@@ -281,7 +286,7 @@ _LINES = (
         "apm.vitals",
         1,
         4,
-        "performance frontend",
+        "triage performance frontend",
         _metrics("web.lcp", "web.fid", "web.cls", "web.ttfb"),
     ),
     _probe("apm.summary", 1, 1, "all", _one(lambda s: s.apm.summary())),
@@ -290,6 +295,7 @@ _LINES = (
     _probe("cloudflare_api.deployments", 1, 1, "all", _one(lambda s: s.cloudflare.deployments())),
     _probe("cloudflare_api.versions", 1, 1, "outage post_incident", _one(lambda s: s.cloudflare.versions())),
     _probe("cloudflare_api.workers", 1, 1, "all", _one(lambda s: s.cloudflare.workers())),
+    _probe("cloudflare_api.watchers", 1, 4, "triage monitoring", _watchers),
     _probe("cloudflare_api.tail", 1, 3, "outage", _one(lambda s: s.tail.tail())),
     _probe("cloudflare_api.traffic", 1, 1, "all", _one(lambda s: s.cloudflare.traffic())),
     _probe(
