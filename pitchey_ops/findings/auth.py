@@ -41,6 +41,7 @@ def auth(case: Case) -> RuleResult:
     bad = [finding for finding in parts if finding.signals and finding.signals[0].name == "auth_failing"]
     if bad:
         return bad
+    shut_out = any(part.data.get("share_getting_in_after", 1.0) < 0.5 for part in parts)
     strength = 1.0 if len(parts) == 2 and all(part.data["enough"] for part in parts) else 0.5
     return [
         Finding(
@@ -49,7 +50,9 @@ def auth(case: Case) -> RuleResult:
             claim="; ".join(part.claim for part in parts),
             severity=Severity.INFO,
             evidence=tuple(sorted({id_ for part in parts for id_ in part.evidence}))[:12],
-            signals=(Signal(name="auth_normal", strength=strength),) if any(p.data["enough"] for p in parts) else (),
+            signals=(Signal(name="auth_normal", strength=strength),)
+            if any(p.data["enough"] for p in parts) and not shut_out
+            else (),
             data={part.id.partition("/")[2]: dict(part.data) for part in parts},
         )
     ]

@@ -24,6 +24,8 @@ FAILURES_MIN = 3
 ENDS_BADLY_MIN = 0.15
 """Rise of the share of a monitoring script's invocations that end badly, from which it is failing."""
 Z_CLEAR = 4.0
+CALLS_MIN = 30
+"""Invocations before, and expected since, below which a script is too seldom called to be judged."""
 QUIET_SHARE = 0.35
 """A script that is called this much less than before, while requests go on, has lost its callers or its clock."""
 
@@ -94,7 +96,7 @@ def _scripts(case: Case) -> list[Finding]:
         ]
         totals = [float(side.get_column("requests").sum()) for side in sides]
         bad = [float(s.filter(pl.col("status") != "success").get_column("requests").sum()) for s in sides]
-        if totals[0] < 20:
+        if totals[0] < CALLS_MIN:
             continue
         minutes = [max(1, side.get_column("at").n_unique()) for side in sides]
         minutes[1] = max(minutes[1], int((after_end - after_start).total_seconds() / 60))
@@ -103,7 +105,8 @@ def _scripts(case: Case) -> list[Finding]:
         share = bad[1] / totals[1] if totals[1] else 0.0
         ends_badly = totals[1] > 0 and share - was >= ENDS_BADLY_MIN
         ends_badly = ends_badly and z_score(bad[1], totals[1], bad[0], totals[0]) >= Z_CLEAR
-        quiet = pace <= QUIET_SHARE and minutes[1] >= 5 and _requests_go_on(case, after_start)
+        expected = totals[0] / minutes[0] * minutes[1]
+        quiet = pace <= QUIET_SHARE and expected >= CALLS_MIN and _requests_go_on(case, after_start)
         if not ends_badly and not quiet:
             continue
         flow = "log_flow_stopped" if "log" in script else "metric_flow_stopped" if "apm" in script else ""

@@ -12,7 +12,7 @@ from .case import Case, observation_ids
 from .flow import _requests_go_on, _sighted
 
 RULE = "scheduled"
-SIGNALS = ("scheduled_missing",)
+SIGNALS = ("scheduled_missing", "scheduled_seen")
 SERVICES = ("scheduler", "cron", "jobs", "worker-cron")
 COMPONENTS = ("cron", "scheduler", "scheduled")
 TRACES_MIN = 6
@@ -147,6 +147,7 @@ def scheduled(case: Case) -> RuleResult:
                 claim=f"{len(due)} of {len(known)} known jobs left their traces in time; the others are too seldom",
                 severity=Severity.INFO,
                 evidence=evidence,
+                signals=(Signal(name="scheduled_seen", strength=min(1.0, len(due) / 2)),) if due else (),
                 data=data,
             )
         ]
