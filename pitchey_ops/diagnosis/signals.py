@@ -77,6 +77,7 @@ SIGNALS: dict[str, str] = {
     "log_flow_seen": "fresh entries of most services were seen",
     "metric_flow_stopped": "metrics no longer arrive while requests go on",
     "scheduled_missing": "scheduled jobs did not leave their traces",
+    "scheduled_seen": "scheduled jobs were due in the window and left their traces in time",
     "monitoring_failing": "the monitoring services themselves answer with errors",
     "alerts_failing": "the alert channel does not deliver",
 }
