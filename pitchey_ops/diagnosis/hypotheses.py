@@ -249,7 +249,6 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
         prior=-6,
         weighs={
             "third_party_errors": 15,
-            "third_party_status": 8,
             "deployment_before_onset": -2,
             "code_exceptions_new": -4,
             "db_refused": -4,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..models.report import Impact, SeverityLevel
 from .hypotheses import Hypothesis
@@ -17,12 +17,18 @@ MINOR_SHARE = 0.01
 
 
 def severity(
-    *, impact: Impact, signals: Mapping[str, tuple[float, str]], leader: Hypothesis | None, hurt: bool
+    *,
+    impact: Impact,
+    signals: Mapping[str, tuple[float, str]],
+    leader: Hypothesis | None,
+    hurt: bool,
+    unseen: Sequence[str] = (),
 ) -> tuple[SeverityLevel, str]:
     """
     Return the severity and the reason for it in one sentence.
 
-    An unknown impact is never read as none: without any figure an incident is at least P3.
+    An unknown impact is never read as none: without any figure an incident is at least P3, and so is a run
+    that could not see what it needed (*unseen*, in words).
     """
     share = impact.requests_failing_share
     if "api_unreachable" in signals:
@@ -46,6 +52,8 @@ def severity(
         return worst(("P3", floor)), f"{leader.title}; no failing requests were seen"
     if hurt:
         return "P3", "users are hurt; how many could not be told"
+    if unseen:
+        return "P3", f"nobody was seen to be hurt, but not everything was seen: {'; '.join(unseen)}"
     return "P4", "no user was seen to be hurt"
 
 

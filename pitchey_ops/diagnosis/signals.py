@@ -40,7 +40,6 @@ SIGNALS: dict[str, str] = {
     "auth_normal": "sign-ins were seen in the window and succeed as before",
     # others
     "third_party_errors": "calls to one external provider fail or time out",
-    "third_party_status": "that provider's own status says so",
     "cloudflare_incident_open": "Cloudflare reports an incident on what we use",
     "cloudflare_operational": "Cloudflare reports what we use as operational",
     "traffic_surge": "clearly more requests than at this time before",

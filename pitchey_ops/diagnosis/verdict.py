@@ -67,7 +67,7 @@ def decide(
     else:
         state = "incident" if hurt else "inconclusive"
     named = leader if cause is not None else None
-    level, why = severity(impact=impact, signals=seen, leader=named, hurt=hurt)
+    level, why = severity(impact=impact, signals=seen, leader=named, hurt=hurt, unseen=unmet_needs)
     confidence = first.confidence if cause is not None else _confidence_in_state(state, scores)
     next_step = leader.next_step if state == "incident" else _looking_step(state, steps)
     return Verdict(

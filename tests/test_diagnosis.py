@@ -1,0 +1,297 @@
+"""Weighing and the verdict: what must hold whatever the rules found."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+import pitchey_ops
+from pitchey_ops.diagnosis.hypotheses import BY_ID, HYPOTHESES
+from pitchey_ops.diagnosis.severity import severity
+from pitchey_ops.diagnosis.signals import SIGNALS, check
+from pitchey_ops.diagnosis.verdict import HURT, decide
+from pitchey_ops.diagnosis.weigh import strongest, weigh
+from pitchey_ops.findings.catalogue import RULES, SPEAKS
+from pitchey_ops.models.finding import Finding, NotChecked, Severity, Signal
+from pitchey_ops.models.report import Impact, Verdict
+
+DESIGN_IDS = {
+    *("bad_deployment", "database_down", "database_pool_exhausted", "database_slow", "database_locked"),
+    *("schema_drift", "credentials_invalid", "cloudflare_incident", "traffic_flood", "auth_fault"),
+    *("third_party_outage", "cache_degraded", "storage_degraded", "worker_limits", "frontend_build"),
+    *("frontend_assets", "cors_misconfigured", "web_vitals_regression", "brute_force", "injection_attack"),
+    *("scraping", "rate_limit_bypass", "monitoring_blind", "monitoring_stopped", "alert_channel_broken", "none"),
+}
+STEPS = ["initial.impact", "investigate.health", "outage.watch"]
+ONSET = datetime(2026, 11, 23, 11, 30, tzinfo=UTC)
+CALM = ("users_not_failing", "latency_normal", "api_answers", "db_normal", "traffic_normal", "log_flow_seen")
+
+signals = st.builds(
+    Signal, name=st.sampled_from(sorted(SIGNALS)), strength=st.floats(0, 1, allow_nan=False).map(lambda x: round(x, 3))
+)
+
+
+@st.composite
+def some_findings(draw: st.DrawFn) -> list[Finding]:
+    """Draw findings with ids of their own, some of them many with the same signals."""
+    drawn = draw(st.lists(st.tuples(st.sampled_from(list(Severity)), st.lists(signals, max_size=3)), max_size=12))
+    return [finding(*given_signals, number=number, level=level) for number, (level, given_signals) in enumerate(drawn)]
+
+
+def finding(*given_signals: Signal, number: int = 0, level: Severity = Severity.INFO) -> Finding:
+    """Return a finding that gives *given_signals*."""
+    return Finding(
+        id=f"rule/{number}", rule="rule", claim="", severity=level, evidence=(), signals=tuple(given_signals)
+    )
+
+
+def judged(found: list[Finding], unmet: tuple[str, ...] = (), impact: Impact | None = None) -> Verdict:
+    """Return the verdict on *found*."""
+    return decide(
+        weigh(found, [], speaks=SPEAKS),
+        found,
+        unmet_needs=unmet,
+        impact=impact or Impact(),
+        onset=ONSET,
+        onset_uncertainty_s=30.0,
+        steps=STEPS,
+        times_at="11:30 UTC",
+    )
+
+
+def calm() -> list[Finding]:
+    """Return what rules find on a good day."""
+    return [finding(Signal(name=name), number=100 + n) for n, name in enumerate(CALM)]
+
+
+# --- The words ---------------------------------------------------------------------------------------------
+
+
+def test_the_hypotheses_are_those_of_the_design() -> None:
+    """Other programs read these ids."""
+    assert set(BY_ID) == DESIGN_IDS
+    assert len(HYPOTHESES) == len(BY_ID)
+
+
+def test_every_word_that_rules_say_is_known_and_weighed() -> None:
+    """A misspelt signal would be evidence that nobody hears."""
+    said = {name for rule in RULES.values() for name in rule.signals}
+    weighed = {name for hypothesis in HYPOTHESES for name, decibans in hypothesis.weighs.items() if decibans}
+
+    assert said <= set(SIGNALS)
+    assert weighed <= set(SIGNALS)
+    assert set(SIGNALS) <= weighed
+
+
+def test_every_word_that_is_weighed_is_said_by_some_rule() -> None:
+    """A hypothesis that waits for a word that nobody says can never lead."""
+    said = {name for rule in RULES.values() for name in rule.signals}
+    weighed = {name for hypothesis in HYPOTHESES for name in hypothesis.weighs}
+
+    assert weighed - said == set()
+
+
+def test_every_hypothesis_can_win_and_can_lose() -> None:
+    """Weights that never carry a cause past "nothing is wrong", or nothing against it, are no diagnosis."""
+    for hypothesis in HYPOTHESES:
+        best = sum(weight for weight in hypothesis.weighs.values() if weight > 0) + hypothesis.prior
+        assert best > 0, hypothesis.id
+        own = [n for n, weight in hypothesis.weighs.items() if weight > 0 and weight == _most(n)]
+        for_it = [finding(Signal(name=name), number=number) for number, name in enumerate(own)]
+        assert weigh(for_it, [], speaks={})[0].id == hypothesis.id
+
+
+def _most(signal: str) -> float:
+    """Return the greatest weight of *signal* for any hypothesis."""
+    return max(hypothesis.weighs.get(signal, 0.0) for hypothesis in HYPOTHESES)
+
+
+def test_every_next_step_is_a_step_of_a_written_runbook() -> None:
+    """The report links it."""
+    steps = (Path(pitchey_ops.__file__).parent / "steps.yaml").read_text()
+    known = {word.strip("-: ") for word in steps.replace(",", " ").split()}
+    known |= {str(row.get("id")) for rows in _lists(yaml.safe_load(steps)) for row in rows if isinstance(row, dict)}
+
+    assert {hypothesis.next_step for hypothesis in HYPOTHESES} <= known
+
+
+def _lists(value: object) -> list[list[object]]:
+    if isinstance(value, list):
+        return [value, *itertools.chain.from_iterable(_lists(item) for item in value)]
+    if isinstance(value, dict):
+        return list(itertools.chain.from_iterable(_lists(item) for item in value.values()))
+    return []
+
+
+def test_an_unknown_word_raises() -> None:
+    """It is a bug of a rule; the run tells it as a rule that failed."""
+    with pytest.raises(KeyError, match="is not a signal"):
+        check("db_refusd")
+    with pytest.raises(KeyError, match="is not a signal"):
+        strongest([finding(Signal(name="db_refusd"))])
+
+
+# --- Weighing ----------------------------------------------------------------------------------------------
+
+
+@given(found=some_findings(), rng=st.randoms(use_true_random=False))
+def test_the_order_of_findings_never_matters(found: list[Finding], rng: random.Random) -> None:
+    """Threads end in any order; a replay must say the same to the byte."""
+    shuffled = [replace(one, signals=tuple(rng.sample(one.signals, len(one.signals)))) for one in found]
+    rng.shuffle(shuffled)
+
+    assert weigh(shuffled, [], speaks=SPEAKS) == weigh(found, [], speaks=SPEAKS)
+    assert judged(shuffled) == judged(found)
+
+
+@given(found=some_findings())
+def test_confidences_are_shares_and_the_best_comes_first(found: list[Finding]) -> None:
+    """They are shown as per cent of one whole."""
+    scores = weigh(found, [], speaks=SPEAKS)
+
+    assert sum(score.confidence for score in scores) == pytest.approx(1.0)
+    assert [score.weight for score in scores] == sorted((score.weight for score in scores), reverse=True)
+    assert {score.id for score in scores} == DESIGN_IDS
+
+
+@given(found=some_findings())
+def test_each_weight_is_its_prior_and_its_parts(found: list[Finding]) -> None:
+    """The bar that people see adds up to the figure beside it."""
+    for score in weigh(found, [], speaks=SPEAKS):
+        assert score.weight == pytest.approx(BY_ID[score.id].prior + sum(value for _, value in score.parts))
+        assert {name for name, value in score.parts if value > 0} == set(score.for_)
+        assert {name for name, value in score.parts if value < 0} == set(score.against)
+
+
+@given(found=some_findings(), hypothesis=st.sampled_from(HYPOTHESES), strength=st.floats(0, 1), data=st.data())
+def test_more_evidence_for_a_cause_never_lowers_it(found, hypothesis, strength, data) -> None:  # type: ignore[no-untyped-def]
+    """And evidence against it never raises it."""
+    name = data.draw(st.sampled_from(sorted(hypothesis.weighs)))
+    more = [*found, finding(Signal(name=name, strength=strength), number=999)]
+    before, after = (
+        next(score.weight for score in weigh(some, [], speaks=SPEAKS) if score.id == hypothesis.id)
+        for some in (found, more)
+    )
+    if hypothesis.weighs[name] >= 0:
+        assert after >= before - 1e-9
+    else:
+        assert after <= before + 1e-9
+
+
+@given(found=some_findings(), times=st.integers(1, 4))
+def test_the_same_fact_seen_twice_counts_once(found: list[Finding], times: int) -> None:
+    """Three vantage points that show one failing share are one failing share."""
+    again = [replace(one, id=f"{one.id}-{n}") for one in found for n in range(times)]
+    first = {score.id: score.weight for score in weigh(found, [], speaks=SPEAKS)}
+
+    assert {score.id: score.weight for score in weigh(again, [], speaks=SPEAKS)} == pytest.approx(first)
+
+
+@pytest.mark.parametrize("strength", [float("nan"), float("inf"), -1.0, 7.0])
+def test_a_strength_out_of_range_has_no_extra_weight(strength: float) -> None:
+    """One broken rule must not outvote all others."""
+    (score,) = (
+        s for s in weigh([finding(Signal(name="db_refused", strength=strength))], [], speaks={}) if s.id == "none"
+    )
+
+    assert BY_ID["none"].prior + BY_ID["none"].weighs["db_refused"] <= score.weight <= BY_ID["none"].prior
+
+
+def test_what_was_not_checked_stands_beside_each_hypothesis_that_misses_it() -> None:
+    """A cause that was not looked for is not a cause that was ruled out."""
+    scores = weigh([], [NotChecked(rule="deployments", because="no access")], speaks=SPEAKS)
+    missing = {score.id for score in scores if "deployments" in score.not_checked}
+
+    assert "bad_deployment" in missing
+    assert "brute_force" not in missing
+
+
+# --- The verdict -------------------------------------------------------------------------------------------
+
+
+@given(found=some_findings(), unmet=st.booleans())
+def test_healthy_takes_everything(found: list[Finding], unmet: bool) -> None:
+    """Never a false all-clear: no unmet need, no symptom, nobody hurt."""
+    verdict = judged([*found, *calm()], ("what users get was not seen",) if unmet else ())
+    if verdict.state == "healthy":
+        assert not unmet
+        assert all(one.severity < Severity.WARNING for one in found)
+        assert not {signal.name for one in found for signal in one.signals if signal.strength > 0} & set(HURT)
+        assert verdict.cause == "none"
+        assert verdict.onset is None
+    assert (verdict.cause == "none") == (verdict.state == "healthy")
+
+
+def test_a_calm_day_is_healthy_and_each_single_doubt_ends_that() -> None:
+    """The condition must be one that holds at all, and every part of it must bite."""
+    assert judged(calm()).state == "healthy"
+    assert judged(calm(), ("the API from outside was not seen",)).state == "inconclusive"
+    assert judged([*calm(), finding(level=Severity.WARNING)]).state == "inconclusive"
+    for name in HURT:
+        assert judged([*calm(), finding(Signal(name=name, strength=0.1))]).state != "healthy"
+    assert judged([]).state == "inconclusive"
+
+
+@given(found=some_findings(), unmet=st.booleans())
+def test_a_verdict_is_consistent_in_itself(found: list[Finding], unmet: bool) -> None:
+    """Whatever came in: words of the design, a confidence between 0 and 1, a next step, a reason."""
+    verdict = judged(found, ("what users get was not seen",) if unmet else ())
+
+    assert 0 <= verdict.confidence <= 1
+    assert verdict.severity in ("P1", "P2", "P3", "P4")
+    assert verdict.summary
+    assert verdict.why_severity
+    assert verdict.next_step in {*STEPS, *(h.next_step for h in HYPOTHESES)}
+    assert verdict.cause is None or (verdict.state == "incident") == (verdict.cause != "none")
+    assert bool(verdict.settles) == (verdict.state != "healthy")
+    if verdict.state == "inconclusive":
+        assert verdict.cause is None
+        assert verdict.confidence <= 0.5
+
+
+# --- Severity ----------------------------------------------------------------------------------------------
+
+
+def test_nothing_seen_is_not_nobody_hurt() -> None:
+    """With every source refused, P4 (the next business day) would be a false all-clear."""
+    verdict = judged([], ("what users get was not seen", "the API from outside was not seen"))
+
+    assert (verdict.state, verdict.severity) == ("inconclusive", "P3")
+    assert "what users get was not seen" in verdict.why_severity
+    assert judged(calm()).severity == "P4"
+
+
+@given(
+    share=st.one_of(st.none(), st.floats(0, 1)),
+    names=st.frozensets(st.sampled_from(sorted(SIGNALS)), max_size=6),
+    leader=st.one_of(st.none(), st.sampled_from(HYPOTHESES)),
+    hurt=st.booleans(),
+    unseen=st.booleans(),
+)
+def test_severity_never_falls_when_more_is_known_to_be_wrong(share, names, leader, hurt, unseen) -> None:  # type: ignore[no-untyped-def]
+    """P1 sorts before P4; a higher failing share, or a source less, never makes an incident lighter."""
+    seen = dict.fromkeys(names, (1.0, "x"))
+
+    def level(some_share: float | None, some_unseen: bool) -> str:
+        words = ("what users get was not seen",) if some_unseen else ()
+        return severity(
+            impact=Impact(requests_failing_share=some_share), signals=seen, leader=leader, hurt=hurt, unseen=words
+        )[0]
+
+    now = level(share, unseen)
+    assert level(share, True) <= level(share, False)
+    assert level(1.0, unseen) == "P1"
+    if share is not None:
+        assert level(min(1.0, share + 0.2), unseen) <= now
+    if leader is not None and leader.id != "none":
+        assert now <= leader.severity_floor or now <= "P3"
+    if hurt or (leader is not None and leader.id != "none"):
+        assert now <= "P3"
