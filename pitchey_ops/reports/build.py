@@ -14,9 +14,20 @@ from .document import from_json
 from .page import page
 
 
-def write_page(folder: Path, report: Mapping[str, Any], *, outcome: Outcome, started: datetime) -> None:
-    """Write ``report.html`` into *folder*; panels that a killed kernel left half-written are passed over."""
-    extras: dict[str, Any] = {"started": started}
+def write_page(
+    folder: Path,
+    report: Mapping[str, Any],
+    *,
+    outcome: Outcome,
+    started: datetime,
+    more: Mapping[str, Any] | None = None,
+) -> None:
+    """
+    Write ``report.html`` into *folder*; panels that a killed kernel left half-written are passed over.
+
+    *more* is what else only the page shows (`page.page`, its ``extras``).
+    """
+    extras: dict[str, Any] = {**(more or {}), "started": started}
     if outcome.ending != "completed":
         reached = f"{outcome.cells_done} of {outcome.cells} cells" if outcome.cells else "no cell"
         extras["cut_off"] = f"{outcome.ending.replace('_', ' ')}: {outcome.detail} Reached: {reached}."

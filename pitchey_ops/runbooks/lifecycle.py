@@ -19,6 +19,7 @@ from typing import Any
 from ..errors import RunError, UsageError
 from ..evidence import ids
 from ..evidence.archive import Archive
+from ..evidence.index import similar_to
 from ..evidence.manifest import RunFacts, versions
 from ..evidence.signing import read_signer
 from ..models.outcome import Outcome
@@ -32,6 +33,8 @@ from .parameters import checked, declared
 
 SIGNING_KEY = "PITCHEY_OPS_SIGNING_KEY_FILE"
 SALVAGE_S = 30.0
+SIMILAR_WITHIN_S = 0.2
+"""Seconds that looking for similar incidents may add to a run; what is not found by then is not shown."""
 WORKING = ("run.json", "kernel.log", "evidence.jsonl", "panels", "record")
 """What a run's folder holds while it runs and not afterwards: all of it is in the evidence or the report."""
 
@@ -147,7 +150,13 @@ def finish(prepared: Prepared, outcome: Outcome, *, executed_s: float) -> Finish
     _write_evidence(context)
     from ..reports.build import write_page
 
-    write_page(context.folder, report, outcome=outcome, started=context.started)
+    write_page(
+        context.folder,
+        report,
+        outcome=outcome,
+        started=context.started,
+        more={"similar": similar_to(prepared.settings.archive_root(), report, limit_s=SIMILAR_WITHIN_S)},
+    )
     _tidy_notebook(prepared)
     _remove_working_files(context.folder)
     end = datetime.now(UTC)
