@@ -15,6 +15,8 @@ from ..errors import UsageError
 TAG = "parameters"
 LONGEST_TEXT = 2000
 """Characters in a text parameter; what an alert may put into a run is bounded."""
+LONGEST_LIST = 200
+"""Texts in a list parameter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,18 +53,21 @@ def declared(notebook: Path) -> dict[str, Declared]:
     """
     try:
         document = json.loads(notebook.read_text(encoding="utf-8"))
-        cells = [c for c in document["cells"] if TAG in c.get("metadata", {}).get("tags", ())]
+        cells = [cell for cell in document["cells"] if TAG in cell.get("metadata", {}).get("tags", ())]
         source = "".join(cells[0]["source"])
         tree = ast.parse(source)
-    except (OSError, ValueError, KeyError, IndexError, SyntaxError, TypeError) as exc:
+    except (OSError, ValueError, KeyError, IndexError, SyntaxError, TypeError, AttributeError) as exc:
         raise UsageError(f"{notebook}: no notebook with a cell tagged {TAG!r} ({exc}). Nothing was run.") from exc
     lines = source.splitlines()
     found: dict[str, Declared] = {}
     for node in tree.body:
-        if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
+        if not isinstance(node, ast.Assign) or len(node.targets) > 1 or not isinstance(node.targets[0], ast.Name):
             raise UsageError(f"{notebook}: line {node.lineno} of the parameters cell is no plain assignment")
         name = node.targets[0].id
-        default = ast.literal_eval(node.value)
+        try:
+            default = ast.literal_eval(node.value)
+        except (ValueError, TypeError, MemoryError, RecursionError):
+            raise UsageError(f"{notebook}: parameter {name} has a default that is no literal") from None
         if type(default) not in _NAMES:
             raise UsageError(f"{notebook}: parameter {name} has a default of type {type(default).__name__}")
         comment = lines[(node.end_lineno or node.lineno) - 1][node.end_col_offset or 0 :].strip().lstrip("# ")
@@ -108,6 +113,8 @@ def _fitted(value: Any, declared_as: Declared) -> Any:
             value = [part.strip() for part in value.split(",") if part.strip()]
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise ValueError(f"{_short(value)} does not fit")
+        if len(value) > LONGEST_LIST:
+            raise ValueError(f"a list of {len(value)} texts is longer than {LONGEST_LIST}")
         return [_text(item) for item in value]
     if not isinstance(value, str):
         raise ValueError(f"{_short(value)} is no text")

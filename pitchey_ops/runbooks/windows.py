@@ -11,6 +11,7 @@ from ..models.window import Window
 DEFAULT = timedelta(hours=1)
 LONGEST = timedelta(days=7)
 """The platform keeps seven days (contract trap 8)."""
+_TOO_LONG = f"it is longer than {LONGEST.days} days, and the platform keeps no more"
 
 _SPAN = re.compile(r"(?P<n>\d{1,6})\s*(?P<unit>s|m|min|h|d)", re.ASCII)
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
@@ -38,6 +39,8 @@ def parse(text: str, *, now: datetime) -> Window:
     match = _SPAN.fullmatch(text)
     if match:
         span = timedelta(seconds=int(match["n"]) * _UNITS[match["unit"]])
+        if span > LONGEST:
+            raise _wrong(text, _TOO_LONG)
         return _checked(text, now - span, now)
     start_text, slash, end_text = text.partition("/")
     if not slash:
@@ -50,16 +53,16 @@ def parse(text: str, *, now: datetime) -> Window:
 def _time(whole: str, text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise _wrong(whole, f"{text.strip()!r} is no ISO 8601 time") from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise _wrong(whole, f"{text.strip()[:60]!r} is no ISO 8601 time") from None
 
 
 def _checked(text: str, start: datetime, end: datetime) -> Window:
     if start >= end:
         raise _wrong(text, "it does not end after it starts")
     if end - start > LONGEST:
-        raise _wrong(text, f"it is longer than {LONGEST.days} days, and the platform keeps no more")
+        raise _wrong(text, _TOO_LONG)
     return Window(start=start, end=end)
 
 
