@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,7 +25,7 @@ from ..models.window import Window
 from ..settings import Settings
 from ..sources._answers import Answers, FileAnswers
 from ..sources._budget import Budget
-from ..sources._http import LiveChannel
+from ..sources._http import LiveChannel, Records
 from ..sources._slots import FileSlots, Slots
 from ..sources.casefile import read_case
 from ..sources.catalogue import ROUNDS, Context, Probe, Sources, probes_for
@@ -79,7 +79,7 @@ def redactor_for(settings: Settings) -> Redactor:
 
 def live_channel(
     settings: Settings,
-    recorder: Recorder,
+    recorder: Records,
     *,
     started: datetime,
     budget_s: float,
@@ -107,13 +107,25 @@ async def ask_all(channel: Channel, settings: Settings, window: Window, *runbook
     """
     Ask every probe of *runbooks*, each round at once, and return all observations by id.
 
+    See `ask_probes`.
+    """
+    wanted = {probe.name: probe for runbook in runbooks for probe in probes_for(runbook)}
+    return await ask_probes(channel, settings, window, wanted.values())
+
+
+async def ask_probes(
+    channel: Channel, settings: Settings, window: Window, probes: Iterable[Probe]
+) -> dict[str, AnyObservation]:
+    """
+    Ask *probes*, each round at once, and return all observations by id.
+
     What a later round asks follows from earlier answers alone, so a replay asks the same. A probe that
     raises is a bug of ours, not an answer: it is told as such and costs only its own observations.
     """
     context = Context(sources=Sources(channel, settings, window), settings=settings, window=window)
+    every = list(probes)
     for number in ROUNDS:
-        wanted = {probe.name: probe for runbook in runbooks for probe in probes_for(runbook, number)}
-        chosen = list(wanted.values())
+        chosen = [probe for probe in every if probe.round == number]
         results = await asyncio.gather(*(probe.ask(context) for probe in chosen), return_exceptions=True)
         found = dict(context.earlier)
         for probe, result in zip(chosen, results, strict=True):
