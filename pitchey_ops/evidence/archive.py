@@ -26,7 +26,7 @@ from .signing import Signer
 STAGING = ".staging"
 LineFile = Literal["journal", "notes", "timeline"]
 LINE_FILES: tuple[LineFile, ...] = ("journal", "notes", "timeline")
-_LINES_LOCK = ".lines.lock"
+LINES_LOCK = ".lines.lock"
 _REDACTION_KEY = ".redaction-key"
 
 
@@ -121,7 +121,7 @@ class Archive:
         folder = self.root / ids.incident_id(incident)
         if file not in LINE_FILES:
             raise RecordError(f"{str(file)[:40]!r}: an incident has {', '.join(LINE_FILES)}")
-        with locked(self.root / _LINES_LOCK):
+        with locked(self.root / LINES_LOCK):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as exc:
@@ -154,7 +154,7 @@ class Archive:
     def redaction_key(self) -> bytes:
         """Return the archive's own key for hashed addresses and e-mails (32 bytes), made the first time."""
         path = self.root / _REDACTION_KEY
-        with locked(self.root / _LINES_LOCK):
+        with locked(self.root / LINES_LOCK):
             if not path.exists():
                 temporary = path.with_suffix(".tmp")
                 handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -21,6 +21,7 @@ from ..errors import RecordError
 from . import ids, manifest
 from .archive import LINE_FILES, STAGING
 from .canonical import canonical, digest, read
+from .exported import NOTE, Export, faults, read_export
 from .ledger import NAME as LEDGER
 from .ledger import START, Head
 from .signing import opened, read_keys
@@ -64,7 +65,12 @@ class _Line:
 
 
 def verify(
-    root: Path, *, run: str | None = None, anchor: str | Head | None = None, trusted: Collection[str] = ()
+    root: Path,
+    *,
+    run: str | None = None,
+    anchor: str | Head | None = None,
+    trusted: Collection[str] = (),
+    accept_export: bool = False,
 ) -> Verification:
     """
     Check the archive under *root*, or one *run* of it with the ledger.
@@ -75,6 +81,9 @@ def verify(
         A head of the ledger printed earlier: shows whether lines were cut off the end since, or all were written anew.
     trusted
         Key ids known from outside the archive; others then count as problems.
+    accept_export
+        Take what ``export.json`` says was left out for left out, not for deleted. Only where somebody named the
+        folder: in an archive in use such a file would hide deletions, and is itself a problem.
 
     Raises
     ------
@@ -90,10 +99,14 @@ def verify(
     head = _head(lines)
     if wanted is not None:
         problems += _anchored(lines, wanted)
-    keys, faults = read_keys(root)
-    problems += [Problem(fault.partition(":")[0], "edited", fault.partition(": ")[2]) for fault in faults]
+    keys, key_faults = read_keys(root)
+    problems += [Problem(fault.partition(":")[0], "edited", fault.partition(": ")[2]) for fault in key_faults]
+    export, found = _export(root, head, accept=accept_export)
+    problems += found
     entered, doubled = _entered(lines)
     problems += doubled
+    left_out = sorted(name for name in entered if export is not None and not export.covers(name))
+    entered = {name: entry for name, entry in entered.items() if export is None or export.covers(name)}
     present = {f"{p.parent.name}/{p.name}": p for p in _run_folders(root)}
     if run is not None:
         name = ids.run_id(run)
@@ -115,11 +128,13 @@ def verify(
         for name in sorted(present.keys() - entered.keys())
     ]
     if run is None:
-        problems += _incident_files(root, lines)
+        problems += _incident_files(root, lines, export)
     for signer in sorted(s for s in signers if s is not None):
         if trusted and signer not in trusted:
             problems.append(Problem(f"keys/{signer}.pem", "signature", "signed by a key that is not among the trusted"))
     unproven = _not_proven(wanted, trusted, signers, run)
+    if export is not None:
+        unproven = (*_of_export(export, left_out), *unproven)
     return Verification(tuple(sorted(set(problems))), len(present), size, head, unproven)
 
 
@@ -323,11 +338,13 @@ def _missing(root: Path, entered: Mapping[str, Mapping[str, Any]], present: Mapp
 # ── an incident's own files ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _incident_files(root: Path, lines: list[_Line]) -> list[Problem]:
+def _incident_files(root: Path, lines: list[_Line], export: Export | None) -> list[Problem]:
     entered: dict[str, dict[int, str]] = {}
     for line in lines:
         if line.entry.get("kind") == "line":
             name = f"{line.entry.get('incident')}/{line.entry.get('file')}"
+            if export is not None and not export.covers(name):
+                continue
             entered.setdefault(name, {})[int(line.entry.get("line") or 0)] = str(line.entry.get("line_hash"))
     problems: list[Problem] = []
     known = {f"{name}.jsonl" for name in LINE_FILES}
@@ -356,6 +373,29 @@ def _incident_files(root: Path, lines: list[_Line]) -> list[Problem]:
         for number in sorted(at.keys() - in_ledger.keys()):
             problems.append(Problem(name, "inserted", f"number {number} is not in the ledger"))
     return problems
+
+
+def _export(root: Path, head: Head, *, accept: bool) -> tuple[Export | None, list[Problem]]:
+    said = read_export(root)
+    if said is None:
+        return None, []
+    if not accept:
+        return None, [Problem(NOTE, "inserted", "an archive in use is no export; what it says is not believed")]
+    if isinstance(said, str):
+        return None, [Problem(NOTE, "edited", said)]
+    return said, [Problem(where, "edited", what) for where, what in faults(root, said, str(head))]
+
+
+def _of_export(export: Export, left_out: Collection[str]) -> Iterator[str]:
+    incidents = {name.partition("/")[0] for name in left_out}
+    yield (
+        f"anything about other incidents: this is an export of {export.incident} alone; {len(left_out)} runs of "
+        f"{len(incidents)} others, which the ledger names, are not part of it"
+    )
+    yield (
+        "that export.json and index.html are as they were made: they are no evidence; the runs, the lines and the "
+        "ledger are"
+    )
 
 
 def _not_proven(
