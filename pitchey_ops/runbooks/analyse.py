@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ..diagnosis.routes import route_findings
 from ..diagnosis.verdict import decide, times_in_words
 from ..diagnosis.weigh import weigh
 from ..findings.case import Case
@@ -71,6 +72,8 @@ def analyse(case: Case, runbook: Runbook, *, known: dict[str, RuleResult] | None
         steps=[step.id for step in steps_of(runbook.id)],
         times_at=times_in_words(None if onset is None else onset.at, {"end": case.window.end}),
     )
+    if runbook.id == "triage":
+        findings += route_findings(scores, verdict, findings)
     return Analysis(
         findings=tuple(sorted(findings, key=lambda f: (-f.severity, f.id))),
         not_checked=tuple(sorted(not_checked, key=lambda n: n.rule)),

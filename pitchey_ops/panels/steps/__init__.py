@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ..base import Panel
 from ..view import View
-from . import changes, logs, people, plans, platform, requests
+from . import changes, database, frontend, logs, monitoring, people, performance, plans, platform, requests, security
 
 StepPanel = Callable[[View], Panel]
 
@@ -54,6 +54,50 @@ STEP_PANELS: Mapping[str, StepPanel] = {
     "error-rate.database": platform.db_figures,
     "error-rate.third-party": logs.of_kinds("external providers", "third_party_errors"),
     "error-rate.circuit-breaker": logs.circuit_breakers,
+    "performance.summary": performance.summary,
+    "performance.lcp-trend": performance.lcp_trend,
+    "performance.db": performance.database,
+    "performance.slow-endpoints": performance.slow_endpoints,
+    "performance.worker": performance.worker,
+    "performance.kv-r2": performance.kv_r2,
+    "performance.missing-indexes": performance.missing_indexes,
+    "performance.slow-query-log": performance.slow_statements,
+    "performance.cache": performance.cache,
+    "performance.cache-warming": plans.plan_of("performance.cache-warming"),
+    "performance.frontend": performance.frontend,
+    "security.events": security.events,
+    "security.blocked": security.blocked,
+    "security.brute-force": security.brute_force,
+    "security.injection": security.injection,
+    "security.rate-limits": security.rate_limits,
+    "security.bypass": security.bypass,
+    "security.block-ips": plans.plan_of("security.block-ips"),
+    "security.under-attack": plans.plan_of("security.under-attack"),
+    "security.tighten": plans.plan_of("security.tighten"),
+    "security.monitor": security.monitor,
+    "security.document": security.document,
+    "database.connectivity": platform.db_connectivity,
+    "database.pool": database.pool,
+    "database.metrics": database.metrics,
+    "database.timeouts": logs.of_kinds("statement time-outs", "db_slow", "db_pool_saturated"),
+    "database.logs": logs.of_service("database"),
+    "database.leaks": database.leaks,
+    "database.pool-restart": plans.plan_of("database.pool-restart"),
+    "database.slow-queries": database.slow_queries,
+    "database.capacity": database.capacity,
+    "frontend.errors": frontend.errors,
+    "frontend.sentry": frontend.sentry,
+    "frontend.vitals": frontend.vitals,
+    "frontend.assets": frontend.assets,
+    "frontend.hotfix": frontend.hotfix,
+    "frontend.improve": frontend.improve,
+    "monitoring.workers": monitoring.workers,
+    "monitoring.kv": performance.kv_r2,
+    "monitoring.scheduled": monitoring.scheduled,
+    "monitoring.test-alert": plans.plan_of("monitoring.test-alert"),
+    "monitoring.redeploy": plans.plan_of("monitoring.redeploy"),
+    "monitoring.clear-state": plans.plan_of("monitoring.clear-state"),
+    "monitoring.end-to-end": plans.plan_of("monitoring.end-to-end"),
 }
 """Every step that a notebook shows; a test holds this against ``steps.yaml`` and the notebooks."""
 

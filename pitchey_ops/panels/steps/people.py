@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...models.observation import Observed
 from ..base import Cell, Column, Panel, Table
 from ..charts.people import PersonStep, checklist, severity_clock
@@ -22,14 +24,34 @@ AREAS = {
 
 
 def severity(view: View) -> Panel:
-    """Show the proposed severity with its reason and the response clock."""
+    """Show the proposed severity with its reason, the response clock, and which runbook is next."""
     alerts = [alert.at for alert in view.context.alerts]
     verdict = view.analysis.verdict
-    return severity_clock(
+    panel = severity_clock(
         verdict.severity,
         since=min(alerts) if alerts else None,
         at=view.case.now,
         why=verdict.why_severity,
+    )
+    next_ones = view.rule("route")
+    if not next_ones:
+        note = "No other runbook follows from what was seen." if view.runbook.id == "triage" else ""
+        return replace(panel, notes=(*panel.notes, *filter(None, (note,))))
+    claims = {finding.id: finding.claim for finding in view.analysis.findings}
+    return replace(
+        panel,
+        table=Table(
+            columns=(Column(name="runbook"), Column(name="because"), Column(name="seen", telemetry=True)),
+            rows=tuple(
+                (
+                    finding.data["runbook"],
+                    finding.claim.partition(": ")[2],
+                    "; ".join(claims.get(one, one) for one in finding.data["because"][:2]) or None,
+                )
+                for finding in next_ones
+            ),
+            caption="Which runbook next, first one first.",
+        ),
     )
 
 
