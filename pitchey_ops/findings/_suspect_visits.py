@@ -173,7 +173,7 @@ def weigh(units: pl.DataFrame, noted: pl.DataFrame, times: Floats) -> Tested:
     placed = noted.drop("group", "t", strict=False).join(
         units.select("unit", "group", slot=pl.Series(slot)), on="unit", how="inner"
     )
-    features = placed.select(keys).unique().with_row_index("row")
+    features = placed.select(keys).unique().sort(keys, nulls_last=False).with_row_index("row")  # ties: the first one
     rows = placed.join(features, on=keys, how="inner", nulls_equal=True)
     count = np.zeros((features.height, slots + 1))
     np.add.at(count, (rows["row"].to_numpy(), rows["slot"].to_numpy()), 1.0)
