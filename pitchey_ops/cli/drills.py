@@ -24,7 +24,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def drill(
-    scenario: Annotated[str, typer.Argument(help="A scenario (pitchey-ops sandbox --list), or all.")],
+    scenario: Annotated[
+        str, typer.Argument(help="A scenario (pitchey-ops sandbox --list), all, or archive: the labelled incidents.")
+    ],
     runbook: Annotated[str | None, typer.Option(help="Only this one, also where a scenario is not about it.")] = None,
     split: Annotated[str | None, typer.Option(help="tune or judge; both by default.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Seeds of each scenario; the catalogue's by default.")] = None,
@@ -45,6 +47,10 @@ def drill(
     from ..sandbox.scenarios import catalogue
     from ..settings import load
 
+    if scenario == "archive":
+        if runbook or split or seeds or break_ or keep or record:
+            raise UsageError("drill archive takes --json alone: it is scored as it was recorded. Nothing was played.")
+        return _archive(as_json)
     if scenario != "all" and scenario not in catalogue():
         raise UsageError(f"no scenario {scenario[:60]!r}; pitchey-ops sandbox --list shows all. Nothing was played.")
     if split not in (None, "tune", "judge"):
@@ -77,6 +83,19 @@ def drill(
     if record:
         write(played, on=datetime.now(UTC).date())
     return 0
+
+
+def _archive(as_json: bool) -> int:
+    """Score today's rules on all labelled incidents; 1 when one of them cannot be replayed."""
+    from ..drills import archive
+    from ..panels.safe import terminal
+    from ..runbooks.lifecycle import archive_of
+    from ..settings import load
+
+    cases = archive.play_archive(archive_of(load()))
+    text = terminal(archive.as_text(cases), 1_000_000, lines=True)
+    sys.stdout.write((json.dumps(archive.as_json(cases)) if as_json else text) + "\n")
+    return int(any(case.played is None for case in cases))
 
 
 def _progress(of: int) -> Callable[[int], None]:
