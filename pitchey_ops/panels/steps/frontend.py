@@ -249,8 +249,14 @@ def improve(view: View) -> Panel:
             for asset in ranked
             if (said := advice(asset))
         ]
-    why = view.why_unseen("frontend") if looked is None else "The assets of the start page were read, and none is heavy"
-    return checklist(steps[:20], why_empty=why)
+    if looked is not None and not steps:
+        return Panel(
+            id="checklist",
+            question="Which assets should be made lighter?",
+            title=f"None of the {len(looked.value)} assets of the start page that were read needs work",
+            sentence="Size, compression and caching were looked at; what only other pages load was not.",
+        )
+    return checklist(steps[:20], why_empty=view.why_unseen("frontend"))
 
 
 def _how(said: list[str]) -> str:
