@@ -288,7 +288,7 @@ def nobody_answered(case: Case) -> bool:
 
 def ready() -> None:
     """Load what asking and judging need, so that a look's few seconds are spent on looking."""
-    for name in ("findings.catalogue", "findings.latency", "runbooks.asking", "sources.catalogue"):
+    for name in ("findings.catalogue", "runbooks.asking", "sources.catalogue"):
         import_module(f"pitchey_ops.{name}")
 
 

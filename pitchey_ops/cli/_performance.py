@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ._look import Look, Section, apply, ask, nobody_answered, now, ready, serious, sight, word
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from ..findings.case import Case
     from ..models.observation import AnyObservation
     from ..settings import Settings
@@ -78,14 +80,14 @@ def performance(settings: Settings, window_text: str) -> Look:
         )
     elif bad:
         state, outcome, summary = "slow" if bad[0].rule == "latency" else "bad", "bad", f"{bad[0].claim}."
-    elif "latency" in unable or overall.get("p95_ms") is None:
-        state, outcome = "unknown", "unknown"
-        summary = f"Cannot tell: {unable.get('latency') or f'{measured} measurements are too few for a P95'}."
-    elif overall["p95_ms"] > limit:
+    elif overall["p95_ms"] is not None and overall["p95_ms"] > limit:
         state, outcome = "slow", "bad"
         summary = (
             f"P95 is {overall['p95_ms']:,.0f} ms, over the limit of {limit:,.0f} ms ({measured:,} from {vantage})."
         )
+    elif "latency" in unable or overall["p95_ms"] is None:
+        state, outcome = "unknown", "unknown"
+        summary = f"Cannot tell: {unable.get('latency') or f'{measured} measurements are too few for a P95'}."
     else:
         as_before = any(signal.name == "latency_normal" for f in found.get("latency", ()) for signal in f.signals)
         state, outcome = "as fast as before" if as_before else "under the limit", "fine"
@@ -159,22 +161,54 @@ def _row(values: list[float], limit: float) -> dict[str, Any]:
     }
 
 
+def _points(case: Case) -> tuple[pl.DataFrame, str | None, str]:
+    """
+    Return response times of the window (``group``, ``value`` in ms), who saw them, and what they are grouped by.
+
+    The APM's points, else requests in the logs, else calls between services: the first with enough for a P95, or else
+    whoever saw most.
+    """
+    import polars as pl
+
+    from ..findings._requests import route_of
+
+    value = pl.col("value").cast(pl.Float64)
+    metrics = case.frames.metrics.filter(pl.col("name") == "response_time")
+    found = (
+        ("metrics", "route", metrics.select("at", value, route_of(pl.coalesce("route", "service")).alias("group"))),
+        (
+            "logs",
+            "route",
+            case.bad_requests.select(
+                "at",
+                pl.col("duration_ms").alias("value"),
+                route_of(pl.coalesce("url", "component", "service")).alias("group"),
+            ),
+        ),
+        (
+            "calls between services",
+            "service",
+            case.frames.spans.select("at", pl.col("duration_ms").alias("value"), pl.col("service").alias("group")),
+        ),
+    )
+    sound = pl.col("at").is_between(case.window.start, case.end) & pl.col("value").is_finite() & (pl.col("value") >= 0)
+    seen = [(frame.filter(sound), who, by) for who, by, frame in found]
+    enough = [one for one in seen if one[0].height >= P95_FROM]
+    best = enough[0] if enough else max(seen, key=lambda one: one[0].height)
+    return best if best[0].height else (best[0], None, "route")
+
+
 def _times(case: Case) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     import polars as pl
 
-    from ..findings.latency import durations
-
-    seen = durations(case)
-    if seen is None:
-        return [], {"measurements": 0, "p50_ms": None, "p95_ms": None, "p99_ms": None, "vantage": None}
     limit = case.settings.thresholds.p95_ms
-    inside = seen.points.filter(pl.col("at").is_between(case.window.start, case.end) & pl.col("value").is_finite())
+    inside, vantage, by = _points(case)
     rows = []
     for group, members in sorted(inside.group_by("group").agg(pl.col("value").sort()).iter_rows(), key=str):
         rows.append({"group": group, "n": len(members), **_row(members, limit)})
     rows.sort(key=lambda row: (-(row["p95_ms"] or -1.0), -row["n"], str(row["group"])))
     whole = inside.get_column("value").sort().to_list()
-    overall = {"measurements": len(whole), "vantage": seen.vantage, "by": seen.by, **_row(whole, limit)}
+    overall = {"measurements": len(whole), "vantage": vantage, "by": by, **_row(whole, limit)}
     return rows[:SHOWN], overall
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 
-import click
 import typer
 
 from ..errors import OpsError, UsageError
 from . import benching, drills, looking, platform, record, running
+
+# click's own exceptions, or those of the copy of click that newer typer brings along
+_WRONG_USE, _FAILED = (kind for kind in typer.BadParameter.__mro__[1:3] if issubclass(kind, Exception))
 
 app = typer.Typer(
     name="pitchey-ops",
@@ -30,15 +32,20 @@ def run() -> int:
         return _say(str(exc), 2)
     except OpsError as exc:
         return _say(str(exc), 1)
-    except click.exceptions.Exit as exc:
+    except typer.Exit as exc:
         return exc.exit_code
-    except click.exceptions.UsageError as exc:
-        return _say(exc.format_message() + " (--help shows how)", 2)
-    except click.exceptions.ClickException as exc:
-        return _say(exc.format_message(), 1)
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         return _say("stopped", 130)
+    except _WRONG_USE as exc:
+        return _say(_message(exc) + " (--help shows how)", 2)
+    except _FAILED as exc:
+        return _say(_message(exc), 1)
     return result if isinstance(result, int) else 0
+
+
+def _message(exc: Exception) -> str:
+    told = getattr(exc, "format_message", None)
+    return str(told() if callable(told) else exc)
 
 
 def _say(message: str, code: int) -> int:
