@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from datetime import time
+from datetime import date, time
 from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
@@ -174,6 +174,7 @@ class Settings(BaseSettings):
     business_hours_start: time = time(9)
     business_hours_end: time = time(18)
     business_timezone: str = "UTC"
+    business_holidays: tuple[date, ...] = Field((), description="Days off, in the time zone of business hours")
 
     _file: ClassVar[dict[str, Any]] = {}
 
@@ -366,6 +367,45 @@ def load(environment: str | None = None, *, overrides: Mapping[str, Any] | None 
     if faults or settings is None:
         raise ConfigError(f"{path} and the environment's PITCHEY_OPS_*", faults)
     return settings.model_copy(update={"environment": name})  # named by the caller, whatever the variable says
+
+
+class _Recorded(Settings):
+    """Settings out of a record: no variable of today changes them."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what was recorded."""
+        return (init_settings,)
+
+
+def recorded(row: Mapping[str, Any]) -> Settings:
+    """
+    Rebuild the settings of a recorded run from what `Settings.public` said, for its replay.
+
+    Secrets are not recorded; where one was set, a stand-in is, so that the same sources count as configured.
+    What this version does not know is left out.
+
+    Raises
+    ------
+    ConfigError
+        A recorded value is none that this version accepts.
+    """
+    values = {name: value for name, value in row.items() if name in Settings.model_fields}
+    for name in SECRET_FIELDS:
+        if values.get(name):
+            values[name] = "postgresql://recorded/" if name == "database_url" else "recorded"
+    try:
+        return _Recorded(**values)
+    except ValidationError as exc:
+        faults = [_fault(error) for error in exc.errors(include_input=False, include_url=False)]
+        raise ConfigError("the recorded settings", faults) from exc
 
 
 def _read(path: Path) -> dict[str, Any]:

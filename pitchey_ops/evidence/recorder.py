@@ -34,7 +34,8 @@ class Recorder:
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
         self._keys: set[str] = set()
-        self._fd = os.open(folder / LINES, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._fd = os.open(folder / LINES, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        _drop_cut_line(self._fd)
 
     def exchange(self, exchange: Exchange, *, salt: str | None = None) -> None:
         """
@@ -70,6 +71,18 @@ class Recorder:
     def close(self) -> None:
         """Let go of the file."""
         os.close(self._fd)
+
+
+def _drop_cut_line(descriptor: int) -> None:
+    """Cut off what a killed process had begun to write, so that the next line does not become part of it."""
+    size = os.fstat(descriptor).st_size
+    end = size
+    while end > 0 and os.pread(descriptor, 1, end - 1) != b"\n":
+        start = max(0, end - 65536)
+        newline = os.pread(descriptor, end - start, start).rfind(b"\n")
+        end = start + newline + 1 if newline >= 0 else start
+    if end != size:
+        os.ftruncate(descriptor, end)
 
 
 def store_body(folder: Path, body: bytes) -> str:

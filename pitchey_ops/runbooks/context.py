@@ -10,11 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from ..errors import UsageError
 from ..models.report import Alert, SeverityLevel
 
 VARIABLE = "PITCHEY_OPS_RUN"
 """Names the prepared run's folder to the kernel."""
 FILE = "run.json"
+
+THRESHOLDS = {"error_share_limit": "error_share", "p95_limit_ms": "p95_ms"}
+"""Notebook parameters that replace a threshold of the settings for one run."""
 
 Mode = Literal["live", "replay", "current"]
 
@@ -118,6 +122,26 @@ class RunContext:
         temporary.replace(target)
 
 
+def alert_time(text: str) -> datetime | None:
+    """
+    Return the time of an alert that a parameter names, UTC; None when it is empty.
+
+    Raises
+    ------
+    UsageError
+        It is no time.
+    """
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f"alert_at {text[:60]!r} is no ISO 8601 time such as 2026-11-23T08:00:00Z. Nothing was run."
+        ) from None
+
+
 def prepared() -> RunContext | None:
     """Return the run that this process was started for, or None in a notebook opened by hand."""
     folder = os.environ.get(VARIABLE)
@@ -127,15 +151,37 @@ def prepared() -> RunContext | None:
     return RunContext.from_json(json.loads((path / FILE).read_text(encoding="utf-8")), path)
 
 
+def _papermill_output() -> Path | None:
+    """
+    Return the folder of the notebook that plain papermill writes, None where it is not what started us.
+
+    papermill does not tell its kernel where the output goes, so its command line is read.
+    """
+    import psutil
+
+    try:
+        parent = psutil.Process(os.getppid())
+        words, place = parent.cmdline(), Path(parent.cwd())
+    except (psutil.Error, OSError):
+        return None
+    names = [Path(word).name for word in words]
+    if "papermill" not in names:
+        return None
+    notebooks = [word for word in words[names.index("papermill") + 1 :] if word.endswith(".ipynb")]
+    if len(notebooks) < 2 or "://" in notebooks[1]:
+        return None
+    folder = (place / notebooks[1]).resolve().parent
+    return folder if os.access(folder, os.W_OK) else None
+
+
 def by_hand(runbook: str, *, budget_s: float, environment: str, run_id: str, incident_id: str) -> RunContext:
     """
     Return a context for a notebook that nobody prepared: plain papermill, nbval or JupyterLab.
 
-    Its record lies beside the executed notebook where papermill tells its place, else in the working
-    directory, in a folder named after the run.
+    Its record lies in a folder named after the run: beside the executed notebook where plain papermill makes
+    one, else in the working directory.
     """
-    output = os.environ.get("PAPERMILL_OUTPUT_PATH")
-    beside = Path(output).resolve().parent if output else Path.cwd()
+    beside = _papermill_output() or Path.cwd()
     return RunContext(
         run_id=run_id,
         incident_id=incident_id,

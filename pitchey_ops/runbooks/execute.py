@@ -79,15 +79,17 @@ def execute(
             manager.cleanup_resources()
         shutil.rmtree(sockets, ignore_errors=True)
     finished = any(kind == "finished" for kind, _ in read_lines(context.folder))
+    if not result:
+        result.append(Outcome(ending="not_started", detail="the notebook's runner ended without a word"))
     if late and not finished:
-        cells = result[0] if result else Outcome(ending="timed_out")
+        cells = result[0]
         return Outcome(
             ending="timed_out",
             detail=f"the notebook did not end within {context.budget_s:.0f} s and was stopped",
             cells_done=cells.cells_done,
             cells=cells.cells,
         )
-    outcome = result[0]
+    outcome = Outcome(ending="completed", cells_done=result[0].cells, cells=result[0].cells) if late else result[0]
     if outcome.ending == "completed" and not finished:
         return Outcome(
             ending="raised",

@@ -24,20 +24,18 @@ from ..panels.opening import opening, provenance
 from ..panels.steps import step_panel
 from ..panels.view import View
 from ..reports.document import to_json
-from ..settings import Settings, load
+from ..settings import Settings, load, recorded
 from ..steps import steps_of
 from . import windows
 from .analyse import Analysis, analyse, step_statuses
 from .asking import Asked, ask_case, ask_live, ask_recorded, case_window, live_channel, record_case
 from .catalogue import Runbook, runbook
-from .context import RunContext, by_hand, prepared
+from .context import THRESHOLDS, RunContext, alert_time, by_hand, prepared
 
 RECORD = "record"
 """Folder below a replay's that holds the record which it answers from."""
 REPORT = "report.json"
 PANELS = "panels"
-THRESHOLDS = {"error_share_limit": "error_share", "p95_limit_ms": "p95_ms"}
-"""Notebook parameters that replace a threshold of the settings for one run."""
 
 
 class Run:
@@ -199,7 +197,7 @@ def investigate(
     context = prepared()
     if context is None or context.runbook != book.id:
         moment = datetime.now(UTC)
-        settings = _settings(environment, parameters, services)
+        settings = settings_for(environment, parameters, services)
         context = by_hand(
             book.id,
             budget_s=settings.budget_s,
@@ -208,7 +206,8 @@ def investigate(
             incident_id=new_incident_id(moment),
         )
     else:
-        settings = _settings(environment or context.environment, parameters, services)
+        base = recorded_settings(context.folder / RECORD) if context.mode == "replay" else None
+        settings = settings_for(environment or context.environment, parameters, services, base=base)
     given = {
         "window": window,
         "environment": environment,
@@ -293,8 +292,19 @@ def _case(
     )
 
 
-def _settings(environment: str, parameters: Mapping[str, Any], services: Sequence[str]) -> Settings:
-    settings = load(environment or None)
+def recorded_settings(folder: Path) -> Settings | None:
+    """Return the settings of the run that is recorded in *folder*; None where the record does not hold them."""
+    rows = [row["settings"] for kind, row in read_lines(folder) if kind == "run" and row.get("settings")]
+    return recorded(rows[-1]) if rows else None
+
+
+def settings_for(
+    environment: str, parameters: Mapping[str, Any], services: Sequence[str], *, base: Settings | None = None
+) -> Settings:
+    """
+    Return the settings of *environment* (or *base*) with what a run's *parameters* and *services* replace in them.
+    """
+    settings = base or load(environment or None)
     limits = {THRESHOLDS[name]: value for name, value in parameters.items() if name in THRESHOLDS and value}
     changes: dict[str, Any] = {}
     if limits:
@@ -307,10 +317,4 @@ def _settings(environment: str, parameters: Mapping[str, Any], services: Sequenc
 def _alert_at(context: RunContext, text: str) -> datetime | None:
     if context.alerts:
         return min(alert.at for alert in context.alerts)
-    if not text:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"alert_at {text[:60]!r} is no ISO 8601 time such as 2026-11-23T08:00:00Z") from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    return alert_time(text)

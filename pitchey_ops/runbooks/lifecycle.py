@@ -16,6 +16,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from ..errors import RunError, UsageError
 from ..evidence import ids
 from ..evidence.archive import Archive
@@ -24,10 +26,10 @@ from ..evidence.manifest import RunFacts, versions
 from ..evidence.signing import read_signer
 from ..models.outcome import Outcome
 from ..models.report import Alert, SeverityLevel
-from ..settings import Settings, load
+from ..settings import Settings, Thresholds, load
 from . import windows
 from .catalogue import Runbook, runbook
-from .context import RunContext
+from .context import THRESHOLDS, RunContext, alert_time
 from .execute import NOTEBOOK, Progress, execute
 from .parameters import checked, declared
 
@@ -108,6 +110,8 @@ def prepare(order: Order) -> Prepared:
     settings = load(order.environment or str(parameters.get("environment") or "") or None)
     started = datetime.now(UTC)
     windows.parse(str(parameters.get("window", "")), now=started)
+    alert_time(str(parameters.get("alert_at", "")))
+    _limits(parameters)
     if order.case is not None:
         _case_folder(order.case)
     if order.incident_id is not None and not ids.is_incident_id(order.incident_id):
@@ -207,7 +211,7 @@ def _report(prepared: Prepared, outcome: Outcome) -> dict[str, Any]:
                 stdin=subprocess.DEVNULL,
             )
     if not path.exists():
-        _write_bare_report(prepared, outcome)
+        _leave_bare_report(prepared, outcome)
     try:
         report = json.loads(path.read_bytes())
     except (OSError, ValueError) as exc:
@@ -215,53 +219,19 @@ def _report(prepared: Prepared, outcome: Outcome) -> dict[str, Any]:
     return dict(report)
 
 
-def _write_bare_report(prepared: Prepared, outcome: Outcome) -> None:
-    """Write a report that says that nothing is known: the last resort, without analysis."""
-    from ..evidence.canonical import canonical
-    from ..evidence.har import digests, evidence_digest
-    from ..evidence.recorder import read_exchanges, read_salts
-    from ..models.finding import NotChecked
-    from ..models.report import Impact, Report, Verdict
-    from ..reports.document import to_json
-    from ..steps import steps_of
+def _leave_bare_report(prepared: Prepared, outcome: Outcome) -> None:
+    """Write the report that says that nothing is known, and into the record what it takes to repeat that."""
+    from ..evidence.recorder import Recorder, read_lines
+    from .bare import EVENT, write_bare
 
     context = prepared.context
-    exchanges = read_exchanges(context.folder)
-    window = windows.parse(str(prepared.parameters.get("window", "")), now=context.started)
-    report = Report(
-        incident_id=context.incident_id,
-        severity=min([level for level in (context.severity, *(a.severity for a in context.alerts)) if level] or ["P3"]),
-        alerts=context.alerts,
-        run_id=context.run_id,
-        runbook=context.runbook,
-        runbook_version=prepared.runbook.version,
-        package_version=version("pitchey-ops"),
-        parameters=dict(prepared.parameters),
-        window_start=window.start,
-        window_end=window.end,
-        verdict=Verdict(
-            state="inconclusive",
-            cause=None,
-            confidence=0.0,
-            severity="P3",
-            why_severity="nothing could be analysed",
-            onset=None,
-            onset_uncertainty_s=None,
-            impact=Impact(),
-            summary=f"Cannot tell: the run ended early ({outcome.ending.replace('_', ' ')}).",
-            next_step="investigate.health",
-            settles=("run it again",),
-        ),
-        hypotheses=(),
-        suspects=(),
-        findings=(),
-        not_checked=tuple(NotChecked(rule=rule, because="the run ended early") for rule in prepared.runbook.rules),
-        sources=(),
-        steps={step.id: "not_reached" for step in steps_of(context.runbook)},
-        evidence_entries=len(exchanges),
-        evidence_digest=evidence_digest(digests(exchanges, read_salts(context.folder))),
-    )
-    (context.folder / "report.json").write_bytes(canonical(to_json(report)))
+    recorder = Recorder(context.folder)
+    if not any(kind == "run" for kind, _ in read_lines(context.folder)):
+        told = {"parameters": dict(prepared.parameters), "settings": prepared.settings.public()}
+        recorder.event("run", {**context.to_json(), **told})
+    recorder.event(EVENT, {"ending": outcome.ending})
+    recorder.close()
+    write_bare(context, prepared.runbook, prepared.parameters, outcome.ending, record=context.folder)
 
 
 def _write_evidence(context: RunContext) -> None:
@@ -361,6 +331,17 @@ def _severity_of(archive: Archive, incident: str | None) -> SeverityLevel | None
             if entry["event"] == "declared" and entry["severity"] in ("P1", "P2", "P3", "P4"):
                 return entry["severity"]  # type: ignore[no-any-return]
     return None
+
+
+def _limits(parameters: Mapping[str, Any]) -> None:
+    """Refuse limits that no settings file could set."""
+    given = {THRESHOLDS[name]: value for name, value in parameters.items() if name in THRESHOLDS and value}
+    names = {field: name for name, field in THRESHOLDS.items()}
+    try:
+        Thresholds(**given)
+    except ValidationError as exc:
+        faults = [f"{names[str(error['loc'][0])]}: {error['msg']}" for error in exc.errors(include_url=False)]
+        raise UsageError(f"{'; '.join(faults)}. Nothing was run.") from None
 
 
 def _case_folder(folder: Path) -> None:

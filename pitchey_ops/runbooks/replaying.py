@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import RecordError, UsageError
 from ..evidence import ids
 from ..evidence.har import read_events, read_har, read_salts
-from ..evidence.recorder import Recorder
+from ..evidence.recorder import Recorder, read_lines
 from ..models.outcome import Outcome
 from ..settings import load
 from .catalogue import runbook
@@ -112,7 +112,7 @@ def _replay(folder: Path, workplace: Path, *, current: bool) -> Replayed:
             remaining_s=SLOWER * context.budget_s,
         )
     else:
-        outcome = _salvaged(context)
+        outcome = _rebuilt(context)
     report = workplace / REPORT
     if not report.exists():
         return Replayed(
@@ -161,12 +161,18 @@ def unpack(folder: Path, workplace: Path) -> RunContext:
     return RunContext.from_json(started, workplace)
 
 
-def _salvaged(context: RunContext) -> Outcome:
+def _rebuilt(context: RunContext) -> Outcome:
     """Rebuild the report of a run that was cut off the way it was built then."""
+    from .bare import EVENT, write_bare
     from .salvage import salvage
 
     context.write()
-    salvage(context.folder)
+    record = context.folder / RECORD
+    endings = [row["ending"] for kind, row in read_lines(record) if kind == EVENT]
+    if endings:
+        write_bare(context, runbook(context.runbook), context.parameters, endings[-1], record=record)
+    else:
+        salvage(context.folder)
     return Outcome(ending="completed")
 
 

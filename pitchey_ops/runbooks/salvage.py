@@ -10,7 +10,7 @@ from ..evidence.recorder import read_exchanges, read_lines
 from ..settings import load
 from .catalogue import runbook
 from .context import FILE, RunContext
-from .investigate import RECORD, reached_steps, run_context
+from .investigate import RECORD, reached_steps, recorded_settings, run_context
 
 
 def salvage(folder: Path) -> None:
@@ -29,7 +29,7 @@ def salvage(folder: Path) -> None:
         own.symlink_to(".")
         parameters = next((row["parameters"] for kind, row in read_lines(folder) if kind == "run"), parameters)
     try:
-        settings = load(context.environment)
+        settings = recorded_settings(own) or load(context.environment)
         run = run_context(
             replace(context, mode="current"), runbook(context.runbook), settings, parameters, record_events=False
         )
