@@ -12,7 +12,7 @@ The values are judgements, tuned on the sandbox's ``tune`` scenarios alone and m
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,34 @@ _CALM = {
     "db_normal": 2.0,
 }
 
-HYPOTHESES: tuple[Hypothesis, ...] = (
+_ELSEWHERE = {
+    "users_not_failing": 6.0,
+    "latency_normal": 3.0,
+    "api_answers": 2.0,
+    "worker_outcomes_normal": 3.0,
+    "db_normal": 2.0,
+}
+"""
+What is as likely under a cause that leaves the API alone as under none at all: a broken page, an attack that
+is answered, a silent monitor. Without it every calm figure would speak against such a cause.
+"""
+
+_LEAVES_THE_API_ALONE = (
+    "frontend_build",
+    "frontend_assets",
+    "cors_misconfigured",
+    "web_vitals_regression",
+    "brute_force",
+    "injection_attack",
+    "scraping",
+    "rate_limit_bypass",
+    "monitoring_blind",
+    "monitoring_stopped",
+    "alert_channel_broken",
+    "auth_fault",
+)
+
+_WRITTEN: tuple[Hypothesis, ...] = (
     Hypothesis(
         id="bad_deployment",
         title="a deployment broke it",
@@ -298,8 +325,8 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
         title="the built site is broken",
         prior=-8,
         weighs={
-            "js_errors_new": 8,
-            "chunk_errors": 6,
+            "js_errors_new": 13,
+            "chunk_errors": 5,
             "assets_missing": 2,
             "errors_of_new_release": 6,
             "cors_errors": -8,
@@ -335,9 +362,9 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
     Hypothesis(
         id="web_vitals_regression",
         title="pages got slower for people",
-        prior=-8,
+        prior=-12,
         weighs={
-            "vitals_poor": 15,
+            "vitals_poor": 19,
             "vitals_normal": -14,
             "latency_high": -2,
             "users_failing": -4,
@@ -380,7 +407,7 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
             "scraping_seen": 17,
             "traffic_surge": 1,
             "no_attack_seen": -14,
-            "rate_bypass_seen": -3,
+            "rate_bypass_seen": -7,
             "injection_seen": -4,
         },
         next_step="security.tighten",
@@ -401,12 +428,11 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
         prior=-6,
         weighs={
             "platform_contradicted": 5,
-            "log_flow_stopped": 9,
+            "log_flow_stopped": 10,
             "metric_flow_stopped": 7,
             "monitoring_failing": 5,
             "scheduled_missing": -9,
-            "users_failing": -4,
-            "users_not_failing": 2,
+            "users_failing": -9,
             "log_flow_seen": -8,
             "code_exceptions_new": -3,
         },
@@ -420,12 +446,11 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
         weighs={
             "log_flow_stopped": 7,
             "metric_flow_stopped": 8,
-            "scheduled_missing": 9,
+            "scheduled_missing": 10,
             "scheduled_seen": -10,
             "monitoring_failing": 8,
-            "users_failing": -7,
+            "users_failing": -15,
             "log_flow_seen": -7,
-            "users_not_failing": 3,
         },
         next_step="monitoring.redeploy",
         settles="whether the scheduled jobs of the last hour left their traces",
@@ -487,5 +512,10 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
         settles="a longer look, or the sources that were not seen",
     ),
 )
+
+HYPOTHESES: tuple[Hypothesis, ...] = tuple(
+    replace(one, weighs={**_ELSEWHERE, **one.weighs}) if one.id in _LEAVES_THE_API_ALONE else one for one in _WRITTEN
+)
+"""Every hypothesis of the design, in its order."""
 
 BY_ID: dict[str, Hypothesis] = {hypothesis.id: hypothesis for hypothesis in HYPOTHESES}

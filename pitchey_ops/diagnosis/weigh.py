@@ -10,12 +10,17 @@ from ..models.report import HypothesisScore
 from .hypotheses import HYPOTHESES, Hypothesis
 from .signals import check
 
-TEMPERATURE = 1.6
+TEMPERATURE = 1.0
 """
 Divides the sum before it becomes a probability. Signals repeat one another in part, so plain naive Bayes
 is too sure of itself; the value is the one at which verdicts at 0.9 are right nine times in ten on the
 ``tune`` scenarios (``pitchey-ops drill all`` prints the reliability table).
 """
+
+TELLING = 10.0
+"""A signal of so many decibans or more for a hypothesis is what one would expect to see under it."""
+ABSENT = 9.0
+"""Decibans against a hypothesis when rules that could give a telling signal of it looked, and none did."""
 
 
 def strongest(findings: Iterable[Finding]) -> dict[str, tuple[float, str]]:
@@ -57,7 +62,7 @@ def weigh(
     Returns
     -------
     tuple of HypothesisScore
-        ``weight`` in decibans with the prior; ``confidence`` is the posterior share, 0-1, over all
+        ``weight`` in decibans with the prior, lowered by `ABSENT` where rules looked in vain; ``confidence`` is the posterior share, 0-1, over all
         hypotheses at `TEMPERATURE`. Ties are in the order of the catalogue.
     """
     seen = strongest(findings)
@@ -72,6 +77,8 @@ def weigh(
         parts = sorted(by_finding.items(), key=lambda item: (-abs(item[1]), item[0]))
         unchecked = tuple(sorted(rule for rule in missing if any(s in hypothesis.weighs for s in speaks.get(rule, ()))))
         weight = hypothesis.prior + sum(value for _, value in parts)
+        if _looked_in_vain(hypothesis, seen, missing, speaks):
+            weight -= ABSENT
         rows.append((hypothesis, weight, parts, unchecked))
     top = max(weight for _, weight, _, _ in rows)
     odds = [math.pow(10.0, (weight - top) / (10.0 * TEMPERATURE)) for _, weight, _, _ in rows]
@@ -89,3 +96,16 @@ def weigh(
         for (hypothesis, weight, parts, unchecked), odd in zip(rows, odds, strict=True)
     ]
     return tuple(sorted(scores, key=lambda score: -score.weight))
+
+
+def _looked_in_vain(
+    hypothesis: Hypothesis,
+    seen: Mapping[str, tuple[float, str]],
+    missing: set[str],
+    speaks: Mapping[str, Sequence[str]],
+) -> bool:
+    """Whether none of the hypothesis' telling signals was seen although a rule that gives one could look."""
+    telling = {name for name, decibans in hypothesis.weighs.items() if decibans >= TELLING}
+    if not telling or telling & set(seen):
+        return False
+    return any(rule not in missing and telling & set(signals) for rule, signals in speaks.items())
