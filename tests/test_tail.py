@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -38,6 +39,10 @@ from pitchey_ops.models.exchange import Exchange
 from pitchey_ops.models.finding import NotChecked
 from pitchey_ops.models.observation import AnyObservation, Observed, Unavailable
 from pitchey_ops.models.window import Window
+from pitchey_ops.panels.steps import step_panel
+from pitchey_ops.panels.view import View
+from pitchey_ops.runbooks.analyse import analyse
+from pitchey_ops.runbooks.catalogue import runbook
 from pitchey_ops.sandbox.app import create_app
 from pitchey_ops.sandbox.clock import SetClock
 from pitchey_ops.sandbox.serve import Running
@@ -659,3 +664,40 @@ def test_nothing_seen_is_not_checked() -> None:
         result = tail_rule(case)
         assert isinstance(result, NotChecked)
         assert words in result.because
+
+
+@pytest.mark.parametrize(
+    ("observation", "title", "note"),
+    [
+        (showing(ok=90, exception=10), "10 % of 100 events end badly, most with exception", "stopped after"),
+        (showing(ok=98, canceled=2), "None of 100 events of the live tail ended badly", "stopped after"),
+        (showing(), None, "The live tail was not seen (no event came"),
+        (
+            Unavailable(id=KEY, source="cloudflare_api", at=NOON, reason="not_configured", detail="no account"),
+            None,
+            "The live tail was not seen (cloudflare_api/tail: not configured)",
+        ),
+    ],
+)
+def test_the_panel_shows_the_tail_or_says_that_it_was_not_seen(
+    observation: AnyObservation, title: str | None, note: str
+) -> None:
+    """The step shows events where there are any, and the analytics, called so, where there are none."""
+    if isinstance(observation, Observed):
+        observation = replace(observation, detail="stopped after 100 events in 2.0 s")
+    case = case_of(observation)
+    book = runbook("outage")
+    view = View(
+        context=SimpleNamespace(alerts=()),
+        runbook=book,
+        settings=case.settings,
+        case=case,
+        analysis=analyse(case, book),
+        parameters={},
+    )
+    panel = step_panel(view, "outage.tail")
+    assert panel.id == "outage-tail"
+    assert any(note in one for one in panel.notes)
+    if title is not None:
+        assert panel.title == title
+        assert panel.png
