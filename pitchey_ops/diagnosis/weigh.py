@@ -12,9 +12,8 @@ from .signals import check
 
 TEMPERATURE = 1.0
 """
-Divides the sum before it becomes a probability. Signals repeat one another in part, so plain naive Bayes
-is too sure of itself; the value is the one at which verdicts at 0.9 are right nine times in ten on the
-``tune`` scenarios (``pitchey-ops drill all`` prints the reliability table).
+Divides the sum before it becomes a probability. 1 is plain naive Bayes; more makes verdicts less sure. The
+reliability table of ``pitchey-ops drill all`` tells whether verdicts at 0.9 are right nine times in ten.
 """
 
 TELLING = 10.0
@@ -62,8 +61,8 @@ def weigh(
     Returns
     -------
     tuple of HypothesisScore
-        ``weight`` in decibans with the prior, lowered by `ABSENT` where rules looked in vain; ``confidence`` is the posterior share, 0-1, over all
-        hypotheses at `TEMPERATURE`. Ties are in the order of the catalogue.
+        ``weight`` in decibans with the prior, lowered by `ABSENT` where rules looked in vain; ``confidence``
+        is the posterior share, 0-1, over all hypotheses at `TEMPERATURE`. Ties are in the order of the catalogue.
     """
     seen = strongest(findings)
     missing = {item.rule for item in not_checked}

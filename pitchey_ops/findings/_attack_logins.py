@@ -231,7 +231,7 @@ _OK_EVENT: Final = (
 )
 _INVALID_EVENT: Final = r"(?i)^(?:invalid|unknown|illegal|no[ _.:-]?such)[ _.:-]?(?:user|account|email)$"
 
-SCHEMA: Final = {
+SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "at": pl.Datetime("ms", "UTC"),
     "ip": pl.String,
     "account": pl.String,

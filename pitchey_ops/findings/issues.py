@@ -38,7 +38,7 @@ def issues(case: Case) -> RuleResult:
             Finding(
                 id=f"{RULE}/{number + 1}",
                 rule=RULE,
-                claim=f"New in Sentry: {events} events of {row['users'] or 0} users, “{row['title']}” ({row['project']})",
+                claim=f"New in Sentry: {events} events, {row['users'] or 0} users, “{row['title']}” ({row['project']})",
                 severity=Severity.WARNING if events >= 10 else Severity.INFO,
                 at=row["first_seen"],
                 evidence=(row["observation"],) if row["observation"] else (),

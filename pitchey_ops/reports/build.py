@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ..panels.base import Panel
 from ..models.outcome import Outcome
+from ..panels.base import Panel
 from .document import from_json
 from .page import page
 

@@ -59,7 +59,7 @@ def of_kinds(subject: str, *signals: str) -> Callable[[View], Panel]:
                 id="kinds",
                 question=question,
                 title=f"No errors of {subject} among the {_window(view).height:,} entries that were seen",
-                sentence="Looked for by wording in errors and warnings of the window; what the store hides is not among them.",
+                sentence="Looked for by wording in errors and warnings; what the store hides is not among them.",
                 notes=_notes(view),
             )
         return _table_of(view, hits, question, f"{hits.height:,} entries tell of {subject}")

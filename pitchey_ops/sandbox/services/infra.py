@@ -229,7 +229,7 @@ class Infra(Service):
         down = self.state.options.durable_objects_down
         zeros = ("memoryUsage", "websocketConnections", "messagesSent", "messagesReceived")
         first = self._durable_objects_made
-        rows = []
+        rows: list[dict[str, object]] = []
         for name, asked in (("WebSocketRoom", first), ("NotificationRoom", 0)):
             rows.append(
                 {

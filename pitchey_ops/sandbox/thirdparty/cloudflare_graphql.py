@@ -243,20 +243,20 @@ def _condition(column: pl.Expr, operator: str, value: Any, name: str) -> pl.Expr
     try:
         match operator:
             case "geq":
-                return column >= value
+                return column.ge(value)
             case "leq":
-                return column <= value
+                return column.le(value)
             case "gt":
-                return column > value
+                return column.gt(value)
             case "lt":
-                return column < value
+                return column.lt(value)
             case "neq":
-                return column != value
+                return column.ne(value)
             case "in":
                 return column.is_in(list(value))
             case "like":
                 return column.str.contains(str(value).strip("%"), literal=True)
-        return column == value
+        return column.eq(value)
     except TypeError:
         raise _Refused(f"{name}: wrong type") from None
 
