@@ -104,11 +104,16 @@ def lab(
 ) -> int:
     """Start a sandbox with an incident and JupyterLab on copies of the notebooks, ready to run."""
     from ..sandbox.serve import Running
-    from .workbench import lab_command, working_copy
+    from .workbench import lab_command, lab_settings, working_copy
 
     with Running(_world(scenario, seed, None, False)) as platform:
         folder = working_copy()
-        environment = {**os.environ, "PITCHEY_OPS_ORIGIN": platform.url, "PITCHEY_OPS_ENVIRONMENT": "sandbox"}
+        environment = {
+            **os.environ,
+            "PITCHEY_OPS_ORIGIN": platform.url,
+            "PITCHEY_OPS_ENVIRONMENT": "sandbox",
+            "JUPYTERLAB_SETTINGS_DIR": str(lab_settings()),
+        }
         sys.stdout.write(f"sandbox   {platform.url}\nnotebooks {folder}\n")
         sys.stdout.flush()
         return subprocess.run(  # noqa: S603 - our own interpreter and arguments

@@ -18,6 +18,15 @@ def working_copy() -> Path:
     return folder
 
 
+def lab_settings() -> Path:
+    """Return a new folder with JupyterLab's settings for our sessions: no question about news, nothing fetched."""
+    folder = Path(tempfile.mkdtemp(prefix="pitchey-ops-lab-settings-"))
+    notification = folder / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    notification.parent.mkdir(parents=True)
+    notification.write_text('{"fetchNews": "false", "checkForUpdates": false}\n', encoding="utf-8")
+    return folder
+
+
 def lab_command(folder: Path, *, port: int, browser: bool) -> list[str]:
     """
     Return the command that serves *folder*.
