@@ -1,22 +1,36 @@
-"""``verify`` and ``incidents``: what the archive holds, and whether it is as it was."""
+"""The record: whether it is as it was, finding incidents again, notes, labels, exports, postmortems."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import UsageError
 from .running import Json
 
+if TYPE_CHECKING:
+    from ..evidence.index import Row, Similar
+
+NOTE_LIMIT = 20_000
+"""Characters of one note."""
+
 
 def add_to(app: typer.Typer) -> None:
     """Add this module's commands to *app*."""
     app.command(epilog="Example: pitchey-ops verify --all --anchor 12:9f3c...")(verify)
-    app.command(epilog="Example: pitchey-ops incidents --json")(incidents)
+    app.command(epilog='Example: pitchey-ops incidents --search "genres.map" --cause bad_deployment')(incidents)
+    app.command(epilog='Example: pitchey-ops note INC-20261123-081500-ab2c "Rolled back at 08:21"')(note)
+    app.command(
+        epilog="Example: pitchey-ops label RUN-20261123-081500-ab2c --cause bad_deployment --onset 2026-11-23T08:12Z"
+    )(label)
+    app.command(epilog="Example: pitchey-ops export INC-20261123-081500-ab2c --to incident.zip")(export)
+    app.command(epilog="Example: pitchey-ops postmortem INC-20261123-081500-ab2c --out review")(postmortem)
 
 
 def verify(
@@ -38,7 +52,7 @@ def verify(
     if head:
         sys.stdout.write(f"{FileLedger(root).head()}\n")
         return 0
-    found = check(root, run=run, anchor=anchor)
+    found = check(root, run=run, anchor=anchor, accept_export=archive is not None)
     if as_json:
         out = {
             "good": not found.problems,
@@ -60,33 +74,215 @@ def verify(
     return 3 if found.problems else 0
 
 
-def incidents(as_json: Json = False) -> int:
-    """List the archived incidents, newest first."""
-    from ..evidence.archive import Archive
+def incidents(
+    search: Annotated[str | None, typer.Option(help="Words that a run or a note holds, each from its start.")] = None,
+    similar: Annotated[str | None, typer.Option(help="Only incidents like this one, most similar first.")] = None,
+    cause: Annotated[str | None, typer.Option(help="Cause that a run named.")] = None,
+    service: Annotated[str | None, typer.Option(help="Service that was hurt, suspect or in error.")] = None,
+    since: Annotated[str | None, typer.Option(help="Opened at this time or later (ISO 8601, UTC).")] = None,
+    until: Annotated[str | None, typer.Option(help="Opened at this time or earlier (ISO 8601, UTC).")] = None,
+    limit: Annotated[int, typer.Option(help="Incidents that are listed at most.")] = 1000,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build the index anew from the archive first.")] = False,
+    as_json: Json = False,
+) -> int:
+    """List, search and compare the archived incidents, newest first."""
+    from ..evidence import ids
+    from ..evidence.index import Index, Query
     from ..settings import load
 
-    rows: dict[str, dict[str, Any]] = {}
-    for folder in Archive(load().archive_root()).runs():
-        row = rows.setdefault(folder.parent.name, {"incident": folder.parent.name, "runs": 0})
-        row["runs"] += 1
-        try:
-            report = json.loads((folder / "report.json").read_bytes())
-        except (OSError, ValueError):
-            row["unreadable"] = folder.name
-            continue
-        verdict = report["verdict"]
-        row |= {key: verdict[key] for key in ("state", "cause", "onset", "summary")}
-        row["severity"] = report["incident"]["severity"]
-        row["last_run"] = folder.name
-    newest_first = [rows[name] for name in sorted(rows, reverse=True)]
-    if as_json:
-        sys.stdout.write(json.dumps(newest_first) + "\n")
+    if similar is not None and (search or cause or service or since or until):
+        raise UsageError("--similar stands alone: it asks for likeness, not for words. Nothing was searched.")
+    if not 1 <= limit <= 100_000:
+        raise UsageError("--limit takes 1 to 100000. Nothing was searched.")
+    query = Query(
+        text=search or "",
+        cause=cause,
+        service=service,
+        since=_moment("--since", since),
+        until=_moment("--until", until),
+    )
+    root = load().archive_root()
+    if not root.is_dir():
+        _told([], ["no incident is archived"], as_json)
         return 0
+    with Index(root) as index:
+        index.rebuild() if rebuild else index.update()
+        if similar is not None:
+            rows = index.like_incident(ids.incident_id(similar), limit=min(limit, 50))
+            _told([one.to_json() for one in rows], _like_lines(similar, rows), as_json)
+            return 0
+        found = index.find(query, limit=limit + 1)
+    shown = found[:limit]
+    lines = [_line(row) for row in shown]
+    lines += [f"and more: --limit {limit} was reached"] if len(found) > limit else []
+    _told([row.to_json() for row in shown], lines or [_none_of(query, root)], as_json)
+    return 0
+
+
+def _line(row: Row) -> str:
+    state = row.state or ("unreadable" if row.unreadable else "no run")
+    return f"{row.incident}  {row.runs} run(s)  {row.severity or '?'}  {state:12}  {row.summary}"
+
+
+def _like_lines(incident: str, rows: Iterable[Similar]) -> list[str]:
+    lines = []
+    for one in rows:
+        lines.append(f"{one.incident}  {one.score:.2f}  {one.why}")
+        lines += [f"    what ended it: {words}" for words in one.resolved_by]
+    return lines or [f"no archived incident shares enough with {incident} to be called similar"]
+
+
+def _none_of(query: object, root: Path) -> str:
+    from ..evidence.index import Query
+
+    return "no incident is archived" if query == Query() else f"no archived incident fits (in {root})"
+
+
+def note(
+    incident: Annotated[str, typer.Argument(help="Id of the incident.")],
+    text: Annotated[str | None, typer.Argument(help="What you saw, thought or did.")] = None,
+    file: Annotated[Path | None, typer.Option(help="A plain text file instead: each paragraph is a note.")] = None,
+    by: Annotated[str | None, typer.Option(help="Whose words; the logged-in user by default.")] = None,
+    as_json: Json = False,
+) -> int:
+    """Write a person's words into an incident's record; secrets are taken out of them first."""
+    from ..runbooks.asking import redactor_for
+    from ..runbooks.lifecycle import archive_of
+    from ..settings import load
+
+    if (text is None) == (file is None):
+        raise UsageError("give the text or --file, not both. Nothing was written.")
+    settings = load()
+    archive = archive_of(settings)
+    _known(archive.root, incident)
+    parts = [text or ""] if file is None else _paragraphs(file)
+    parts = [part.strip() for part in parts if part.strip()]
+    if not parts or any(len(part) > NOTE_LIMIT for part in parts):
+        raise UsageError(f"a note has 1 to {NOTE_LIMIT:,} characters. Nothing was written.")
+    redactor = redactor_for(settings)
+    at = datetime.now(UTC)
+    for part in parts:
+        entry = {"event": "note", "text": redactor.text(part), "by": (by or _user())[:100]}
+        head = archive.append(incident, "notes", entry, at)
+    row = {"incident": incident, "notes": len(parts), "line": head.position}
+    _told(row, [f"{len(parts)} note(s) written to {incident}"], as_json)
+    return 0
+
+
+def label(
+    run: Annotated[str, typer.Argument(help="Id of an archived run.")],
+    cause: Annotated[str, typer.Option(help="What it was: a hypothesis id, none where nothing was wrong.")],
+    onset: Annotated[str | None, typer.Option(help="When it began (ISO 8601, UTC).")] = None,
+    service: Annotated[list[str] | None, typer.Option(help="Where the fault lay; can be given more than once.")] = None,
+    by: Annotated[str | None, typer.Option(help="Who says so; the logged-in user by default.")] = None,
+    as_json: Json = False,
+) -> int:
+    """Write down what a run was really about, which makes it a case of `drill archive`."""
+    from ..runbooks.labels import label as write
+    from ..runbooks.lifecycle import archive_of
+    from ..settings import load
+
+    made = write(
+        archive_of(load()),
+        run,
+        cause=cause,
+        onset=_moment("--onset", onset),
+        services=tuple(service or ()),
+        by=by or _user(),
+        at=datetime.now(UTC),
+    )
+    onset_text = None if made.onset is None else made.onset.isoformat()
+    row = {"run": made.run, "cause": made.cause, "onset": onset_text, "services": list(made.services)}
+    _told(row, [f"{made.run}: {made.cause}, onset {onset_text or 'not settled'}"], as_json)
+    return 0
+
+
+def export(
+    incident: Annotated[str, typer.Argument(help="Id of the incident.")],
+    to: Annotated[Path, typer.Option(help="The zip to be written; it must not exist yet.")],
+    as_json: Json = False,
+) -> int:
+    """
+    Write one incident as a zip that a stranger can verify and open with a browser.
+
+    Exits with 3 when the archive is not as it was: the zip is written all the same, and says so when verified.
+    """
+    from ..evidence.export import export as write
+    from ..evidence.verify import verify as check
+    from ..reports.contents import contents_page
+    from ..settings import load
+
+    root = load().archive_root()
+    made = write(root, incident, to, page=contents_page)
+    problems = [one for one in check(root).problems if one.where.startswith((incident, "ledger", "keys"))]
+    row = {"zip": str(made.path), "runs": made.runs, "files": made.files, "bytes": made.bytes}
+    lines = [
+        f"{made.path}: {made.runs} runs, {made.files} files, {made.bytes / 2**20:.1f} MB",
+        f"sha256      {made.sha256}",
+        f"head        {made.head}",
+        "to check    unzip it, and there: python -m pitchey_ops verify --archive .",
+        *(f"NOT AS IT WAS  {one}" for one in problems),
+    ]
+    _told({**row, "sha256": made.sha256, "head": str(made.head), "problems": len(problems)}, lines, as_json)
+    return 3 if problems else 0
+
+
+def postmortem(
+    incident: Annotated[str, typer.Argument(help="Id of the incident.")],
+    out: Annotated[Path, typer.Option(help="Folder for the draft and the tickets.")],
+    as_json: Json = False,
+) -> int:
+    """Draft the postmortem of an incident from its record: Markdown, GitHub issues as JSON, action items as CSV."""
+    from ..reports.postmortem import write
+    from ..runbooks.gathering import story_of
+    from ..runbooks.lifecycle import archive_of
+    from ..settings import load
+
+    settings = load()
+    archive = archive_of(settings)
+    _known(archive.root, incident)
+    paths = write(story_of(archive.root, incident, settings), out)
+    _told({"files": [str(path) for path in paths]}, [str(path) for path in paths], as_json)
+    return 0
+
+
+def _known(root: Path, incident: str) -> None:
+    from ..evidence import ids
+
+    if not (root / ids.incident_id(incident)).is_dir():
+        raise UsageError(f"{incident}: not in the archive {root}. Nothing was written.")
+
+
+def _paragraphs(file: Path) -> list[str]:
+    try:
+        return file.read_text(encoding="utf-8-sig").replace("\r\n", "\n").split("\n\n")
+    except (OSError, ValueError) as exc:
+        raise UsageError(f"{str(file)[:200]}: cannot be read as UTF-8 text ({exc}). Nothing was written.") from exc
+
+
+def _moment(option: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f"{option} {text[:40]!r} is no ISO 8601 time such as 2026-11-23T08:00Z. Nothing was done."
+        ) from None
+
+
+def _user() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
+
+
+def _told(value: object, lines: Iterable[str], as_json: bool) -> None:
+    """Print *value* for a program, or *lines* for a person."""
     from ..panels.safe import terminal
 
-    for row in newest_first:
-        words = f"{row.get('severity', '?')}  {row.get('state', 'unreadable'):12}  {row.get('summary', '')}"
-        sys.stdout.write(terminal(f"{row['incident']}  {row['runs']} run(s)  {words}") + "\n")
-    if not newest_first:
-        sys.stdout.write("no incident is archived\n")
-    return 0
+    sys.stdout.write((json.dumps(value) if as_json else "\n".join(map(terminal, lines))) + "\n")

@@ -21,6 +21,7 @@ from . import (
     monitoring,
     onset,
     probes,
+    record,
     releases,
     scheduled,
     security,
@@ -80,6 +81,7 @@ RULES: dict[str, Rule] = {
         Rule(name="flow", check=flow.flow, signals=flow.SIGNALS),
         Rule(name="contradictions", check=contradictions.contradictions, signals=contradictions.SIGNALS),
         Rule(name="suspects", check=ranked_suspects.ranked),
+        Rule(name="record", check=record.record),
     )
 }
 SPEAKS: dict[str, tuple[str, ...]] = {rule.name: rule.signals for rule in RULES.values()}

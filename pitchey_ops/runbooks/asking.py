@@ -207,12 +207,17 @@ def _last(*frames: pl.DataFrame) -> datetime:
     return newest + timedelta(milliseconds=1)
 
 
+def is_case(exchange: Exchange) -> bool:
+    """Whether *exchange* holds a table of a recorded case."""
+    return exchange.kind == "file" and exchange.source == "case"
+
+
 def case_window(exchanges: Sequence[Exchange]) -> Window:
     """Return the span that a recorded case covers."""
-    frames = [_case_table(e) for e in exchanges if e.kind == "file" and "/deployments/" not in e.key]
+    frames = [_case_table(e) for e in exchanges if is_case(e) and "/deployments/" not in e.key]
     starts = [frame.get_column("at").min() for frame in frames if not frame.is_empty()]
     start = min((t for t in starts if isinstance(t, datetime)), default=datetime(1970, 1, 1, tzinfo=UTC))
-    end = max(exchange.at for exchange in exchanges)
+    end = max(exchange.at for exchange in exchanges if is_case(exchange))
     return Window(start=min(start, end - timedelta(seconds=1)), end=end)
 
 
@@ -221,7 +226,7 @@ def ask_case(exchanges: Sequence[Exchange], window: Window) -> Asked:
     observations: dict[str, AnyObservation] = {}
     tables: dict[str, pl.DataFrame] = {}
     for exchange in exchanges:
-        if exchange.kind != "file":
+        if not is_case(exchange):
             continue
         name = exchange.key.split("/")[1]
         frame = _case_table(exchange)
@@ -253,7 +258,7 @@ def ask_case(exchanges: Sequence[Exchange], window: Window) -> Asked:
         spans=tables.get("spans", empty(SPANS)),
         deployments=tables.get("deployments", empty(DEPLOYMENTS)),
     )
-    now = max(exchange.at for exchange in exchanges)
+    now = max(exchange.at for exchange in exchanges if is_case(exchange))
     return Asked(observations=dict(sorted(observations.items())), frames=frames, now=max(now, window.end))
 
 

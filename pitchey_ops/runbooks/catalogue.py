@@ -72,7 +72,11 @@ WATCHERS = Need(words="whether the monitoring answers", any_of=("monitoring/heal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runbook:
-    """One runbook. ``version`` changes when its notebook's questions or rules do."""
+    """
+    One runbook. ``version`` changes when its notebook's questions or rules do.
+
+    ``looks_back``: what is archived about its incident is part of what it asks.
+    """
 
     id: str
     title: str
@@ -80,6 +84,7 @@ class Runbook:
     rules: tuple[str, ...]
     needs: tuple[Need, ...]
     version: str = "1"
+    looks_back: bool = False
 
     @property
     def notebook(self) -> Path:
@@ -151,6 +156,14 @@ RUNBOOKS: dict[str, Runbook] = {
             rules=(*CORE_RULES, *CAUSE_RULES, *WATCHING_RULES),
             needs=(USERS_VIEW, ENTRIES, METRICS, WATCHERS),
         ),
+        Runbook(
+            id="post_incident",
+            title="After an incident",
+            question="Has it come back, how did the response go, and what should be done about it?",
+            rules=(*CORE_RULES, *CAUSE_RULES, "record"),
+            needs=(USERS_VIEW, OUTSIDE),
+            looks_back=True,
+        ),
     )
 }
 
@@ -215,6 +228,11 @@ STEP_RULES: dict[str, tuple[str, ...]] = {
     "monitoring.workers": ("monitoring",),
     "monitoring.kv": ("cache",),
     "monitoring.scheduled": ("scheduled",),
+    "post.verify": ("users", "probes"),
+    "post.collect": ("record",),
+    "post.timeline": ("record",),
+    "post.root-cause": ("record",),
+    "post.postmortem": ("record",),
 }
 """Rules that a step stands on; a step is ``not_checked`` when one of them could not look."""
 

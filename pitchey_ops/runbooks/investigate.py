@@ -28,9 +28,20 @@ from ..settings import Settings, load, recorded
 from ..steps import steps_of
 from . import windows
 from .analyse import Analysis, analyse, step_statuses
-from .asking import Asked, ask_case, ask_live, ask_recorded, case_window, live_channel, record_case
+from .asking import (
+    Asked,
+    ask_case,
+    ask_live,
+    ask_recorded,
+    case_window,
+    is_case,
+    live_channel,
+    record_case,
+    redactor_for,
+)
 from .catalogue import Runbook, runbook
 from .context import THRESHOLDS, RunContext, alert_time, by_hand, prepared
+from .gathering import incident_asked_for, incident_exchanges, with_record
 
 RECORD = "record"
 """Folder below a replay's that holds the record which it answers from."""
@@ -239,7 +250,7 @@ def run_context(
         source = context.folder / RECORD
         exchanges = read_exchanges(source)
         events = Recorder(context.folder) if record_events else None
-        if any(exchange.kind == "file" for exchange in exchanges):
+        if any(is_case(exchange) for exchange in exchanges):
             window = windows.parse(text, now=started) if text else case_window(exchanges)
             asked = ask_case(exchanges, window)
         else:
@@ -250,6 +261,8 @@ def run_context(
         source = context.folder
         events = Recorder(source)
         events.event("run", {**context.to_json(), "parameters": dict(parameters), "settings": settings.public()})
+        if book.looks_back:
+            _record_incident(context, settings, parameters, events)
         if context.case is not None:
             record_case(context.case, settings, events)
             exchanges = read_exchanges(context.folder)
@@ -265,12 +278,24 @@ def run_context(
         context=context,
         runbook=book,
         settings=settings,
-        case=_case(asked, settings, window, alert_at, parameters),
+        case=_case(with_record(asked, exchanges), settings, window, alert_at, parameters),
         exchanges=exchanges,
         salts=read_salts(source),
         parameters=parameters,
         events=events,
     )
+
+
+def _record_incident(
+    context: RunContext, settings: Settings, parameters: Mapping[str, Any], recorder: Recorder
+) -> None:
+    """Take what is archived about the incident into the run's own record, from which it is read and replayed."""
+    incident = incident_asked_for(parameters.get("incident"), context.incident_id)
+    pieces = incident_exchanges(
+        settings.archive_root(), incident, at=context.started, redactor=redactor_for(settings), without=context.run_id
+    )
+    for piece in pieces:
+        recorder.exchange(piece)
 
 
 def reached_steps(folder: Path) -> list[str]:

@@ -7,7 +7,20 @@ from dataclasses import replace
 
 from ..base import Panel
 from ..view import View
-from . import changes, database, frontend, logs, monitoring, people, performance, plans, platform, requests, security
+from . import (
+    changes,
+    database,
+    frontend,
+    logs,
+    monitoring,
+    people,
+    performance,
+    plans,
+    platform,
+    post,
+    requests,
+    security,
+)
 
 StepPanel = Callable[[View], Panel]
 
@@ -98,6 +111,15 @@ STEP_PANELS: Mapping[str, StepPanel] = {
     "monitoring.redeploy": plans.plan_of("monitoring.redeploy"),
     "monitoring.clear-state": plans.plan_of("monitoring.clear-state"),
     "monitoring.end-to-end": plans.plan_of("monitoring.end-to-end"),
+    "post.verify": post.verify,
+    "post.resolve": post.resolve,
+    "post.communicate": post.communicate,
+    "post.collect": post.collect,
+    "post.timeline": post.timeline,
+    "post.perspectives": post.perspectives,
+    "post.root-cause": post.root_cause,
+    "post.postmortem": post.postmortem,
+    "post.action-items": post.action_items,
 }
 """Every step that a notebook shows; a test holds this against ``steps.yaml`` and the notebooks."""
 
