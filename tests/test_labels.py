@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from datetime import timedelta
@@ -9,6 +10,7 @@ from datetime import timedelta
 import pytest
 from archives import NOW, ids_of, put, report
 
+from pitchey_ops.cli.app import app
 from pitchey_ops.drills.archive import Case, as_json, as_text, play_archive
 from pitchey_ops.errors import UsageError
 from pitchey_ops.evidence.archive import Archive
@@ -102,3 +104,25 @@ def test_a_verdict_that_was_right_and_is_not_any_more_is_called_worse() -> None:
     truth = Label(run=RUN, cause="none", onset=None, services=(), by="ann", at=NOW)
     case = Case(label=truth, incident=INC, then=("healthy", "none"), was_right=True, played=None)
     assert case.worse
+
+
+def test_the_commands_of_the_record_work_together(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A note without its secrets, a label, and both found or not found as they should be."""
+    monkeypatch.setenv("PITCHEY_OPS_ARCHIVE", str(archive.root))
+
+    def ran(*words: str) -> object:
+        assert app(list(words), standalone_mode=False) == 0
+        return json.loads(capsys.readouterr().out)
+
+    ran("note", INC, "rolled back with token=sk_live_abcdefghijklmnop1234567890", "--by", "ann", "--json")
+    ran("label", RUN, "--cause", "schema_drift", "--onset", "2026-11-23T09:40Z", "--json")
+    assert b"sk_live" not in (archive.root / INC / "notes.jsonl").read_bytes()
+    assert [row["incident"] for row in ran("incidents", "--search", "rolled", "--json")] == [INC]  # type: ignore[attr-defined]
+    assert ran("incidents", "--search", "schema_drift", "--json") == []
+    assert ran("incidents", "--similar", INC, "--json") == []
+    with pytest.raises(UsageError, match="not in the archive"):
+        app(["note", ids_of(9)[0], "text"], standalone_mode=False)
+    with pytest.raises(UsageError, match="Nothing was searched"):
+        app(["incidents", "--similar", INC, "--search", "x"], standalone_mode=False)

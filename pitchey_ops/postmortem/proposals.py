@@ -48,7 +48,7 @@ PROPOSALS: Mapping[str, tuple[str, str, str]] = {
     "cloudflare_incident": (
         "Decide what has to go on working when the provider does not, and build that",
         "Subscribe to the provider's status feed in the incident channel",
-        "Prepare the message to users for a fault of the provider",
+        "Prepare the message to users for when the provider has trouble",
     ),
     "traffic_flood": (
         "Limit requests per client at the edge on the routes that were hit",

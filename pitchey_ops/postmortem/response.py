@@ -21,7 +21,11 @@ ACKNOWLEDGED = ("acknowledged", "acknowledge", "ack", "acked", "claimed", "taken
 RESOLVED = ("resolved", "resolve", "closed")
 MITIGATED = ("mitigated", "mitigate")
 DONE = ("verified", "applied", "done", "sent")
-_TALK = re.compile(r"ack|slack|page|status|notif|messag|resolv|ticket|communicat|tell|update", re.IGNORECASE)
+_TALK = re.compile(
+    r"\b(ack\w*|slack|pager\w*|status ?page|status update|notif\w*|messag\w*|resolv\w*|tickets?|communicat\w*|tell)\b"
+    r"|^page\b",
+    re.IGNORECASE,
+)
 """Actions that tell people something and change nothing for users."""
 FINDINGS_SHOWN = 10
 CHANGE_SIGNAL = "deployment_before_onset"
@@ -204,7 +208,11 @@ def _keep(found: dict[str, Event], key: str, event: Event) -> None:
 
 def _first(record: Gathered, words: Iterable[str], kind: Kind, *, after: datetime | None) -> Event | None:
     lines = [line for line in record.timeline if line.event in words]
-    lines += [line for line in record.journal if line.event in DONE and re.search(r"\back", _name(line), re.IGNORECASE)]
+    lines += [
+        line
+        for line in record.journal
+        if line.event in DONE and re.search(r"(^|[-_. ])ack", _name(line), re.IGNORECASE)
+    ]
     lines = [line for line in lines if after is None or line.at >= after]
     first = min(lines, key=lambda line: (line.at, line.ref), default=None)
     return None if first is None else _event(first, kind, first.words)
@@ -225,7 +233,7 @@ def _mitigation(record: Gathered, actions: Sequence[Line]) -> Event | None:
 
 def _is_change(line: Line) -> bool:
     name = _name(line)
-    return bool(name) and not _TALK.search(name)
+    return bool(name) and not _TALK.search(re.sub(r"[-_.]", " ", name))
 
 
 def _name(line: Line) -> str:

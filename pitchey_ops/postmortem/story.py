@@ -478,6 +478,11 @@ def _watch(record: Gathered, told: Response, now: Look | None) -> Watch:
     ended = told.ended
     if ended is None:
         words = "The record does not say that it ended, so there is nothing to watch for yet"
+        closed = max((event.at for event in told.events if event.kind == "resolved"), default=None)
+        later = next((run for run in record.runs if closed and run.at > closed and run.state == "incident"), None)
+        if closed is not None and later is not None:
+            words = f"It was closed at {closed:%H:%M} UTC, and a run saw an incident at {later.at:%H:%M} UTC"
+            return Watch(state="recurred", words=words, since=closed, refs=(later.run,))
         if now is not None and now.state == "incident":
             what = f": {_title(now.cause)}" if now.cause else ""
             return Watch(state="going on", words=f"It is not over: at {now.at:%H:%M} UTC there is an incident{what}")
