@@ -57,6 +57,8 @@ def execute(
     progress
         Called with (cell number, number of cells) when a cell starts.
     """
+    from jupyter_core.utils import run_sync
+
     # a short path that only this user can enter: the kernel's Unix sockets lie there
     sockets = Path(tempfile.mkdtemp(prefix="pitchey-ops-"))
     manager = _start(context, memory_limit_mb, sockets)
@@ -76,7 +78,7 @@ def execute(
     finally:
         _kill(manager)
         with suppress(Exception):
-            manager.cleanup_resources()
+            run_sync(manager.cleanup_resources)()
         shutil.rmtree(sockets, ignore_errors=True)
     finished = any(kind == "finished" for kind, _ in read_lines(context.folder))
     if not result:
@@ -102,7 +104,8 @@ def execute(
 
 def _start(context: RunContext, memory_limit_mb: int, sockets: Path) -> Any:
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
-    from jupyter_client.manager import KernelManager
+    from jupyter_client.manager import AsyncKernelManager
+    from jupyter_core.utils import run_sync
 
     class OneSpec(KernelSpecManager):  # type: ignore[misc]
         """Knows our kernel alone, whatever is installed on the machine."""
@@ -121,7 +124,8 @@ def _start(context: RunContext, memory_limit_mb: int, sockets: Path) -> Any:
         "MPLBACKEND": "agg",
         "PYTHONHASHSEED": "0",
     }
-    manager = KernelManager(
+    # the blocking kind waits for a dead kernel's output for ever: it blocks the loop that would notice the death
+    manager = AsyncKernelManager(
         kernel_name="python3",
         kernel_spec_manager=OneSpec(),
         transport="ipc",
@@ -129,7 +133,7 @@ def _start(context: RunContext, memory_limit_mb: int, sockets: Path) -> Any:
         connection_file=str(sockets / "kernel.json"),
     )
     with (context.folder / LOG).open("wb") as log:
-        manager.start_kernel(env=environment, cwd=str(context.folder), stdout=log, stderr=log)
+        run_sync(manager.start_kernel)(env=environment, cwd=str(context.folder), stdout=log, stderr=log)
     return manager
 
 
