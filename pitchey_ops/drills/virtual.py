@@ -53,6 +53,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._jumping = _JumpingSelector()
         super().__init__(self._jumping)
+        # a timer is due within this of its time: 1 ns, as usual, is lost in the rounding of a far time
+        self._clock_resolution = 1e-6
 
     def time(self) -> float:
         """Return virtual seconds since the loop was made."""

@@ -11,6 +11,7 @@ from .case import Case
 from .suspects import rank_suspects, suspects
 
 RULE = "suspects"
+_KEPT = "_ranked_suspects"
 
 
 def ranked(case: Case) -> RuleResult:
@@ -30,7 +31,18 @@ def ranked(case: Case) -> RuleResult:
 
 
 def suspects_of(case: Case) -> tuple[Suspect, ...]:
-    """Return the suspects of *case*, best first, at most ten; ``because`` names this rule's findings."""
+    """
+    Return the suspects of *case*, best first, at most ten; ``because`` names this rule's findings.
+
+    Kept with the case, as its own cached properties are, for the next runbook that analyses it.
+    """
+    kept = vars(case).get(_KEPT)
+    if kept is None:
+        kept = vars(case)[_KEPT] = _ranked(case)
+    return tuple(kept)
+
+
+def _ranked(case: Case) -> tuple[Suspect, ...]:
     when = _when(case)
     if when is None:
         return ()

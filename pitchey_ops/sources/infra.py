@@ -190,8 +190,19 @@ def read_health(exchange: Exchange) -> Reading[Mapping[str, Part]]:
 
 
 def read_part(exchange: Exchange, name: str) -> Reading[Part]:
-    """Read one part; coverage is ``constant`` when nothing in it is evidence."""
-    part = _part(name, json_of(exchange, "object"), CONSTANTS[name])
+    """
+    Read one part; coverage is ``constant`` when nothing in it is evidence.
+
+    Raises
+    ------
+    BadPayload
+        Not one figure in it that may change; or not one at all, where all are constants.
+    """
+    value = json_of(exchange, "object")
+    told = {key: raw for key, raw in value.items() if key not in CONSTANTS[name]} or value
+    if not any(number(figure) is not None for figure in told.values()):
+        raise BadPayload(f"{asked(exchange)}: no figure in it. Nothing was read.")
+    part = _part(name, value, CONSTANTS[name])
     return Reading(value=part, coverage=Coverage(constant=not part.figures, count=len(part.figures)))
 
 

@@ -1,0 +1,57 @@
+"""Small worlds that many broken sources are tried on, each asked once for what sound sources answer."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import replace
+
+import polars as pl
+
+from pitchey_ops.drills.play import REHEARSED_AT, Evidence, Played, analysed, asked_of
+from pitchey_ops.models.exchange import Exchange
+from pitchey_ops.runbooks.catalogue import RUNBOOKS
+from pitchey_ops.sandbox.generate import build
+from pitchey_ops.sandbox.world import World
+
+NOW_MS = round(REHEARSED_AT.timestamp() * 1000)
+BEGIN_MS = NOW_MS - 125 * 60_000
+TABLES = ("logs", "metrics", "db_posts", "vitals", "edge", "workers", "firewall", "probes")
+BOOKS = tuple(RUNBOOKS)
+ASKED = (
+    "api",
+    "logs",
+    "apm",
+    "infra",
+    "monitoring",
+    "security",
+    "frontend",
+    "cloudflare_status",
+    "cloudflare_api",
+    "sentry",
+    "pagerduty",
+    "r2",
+)
+"""Services of the sandbox that a runbook asks."""
+
+
+@functools.cache
+def small(name: str) -> World:
+    """Return the last two and a half hours of a quiet variant of a scenario."""
+    whole = build(name, seed=0, now_ms=NOW_MS, entries=4_000)
+    return replace(whole, **{table: getattr(whole, table).filter(pl.col("at") >= BEGIN_MS) for table in TABLES})
+
+
+@functools.cache
+def _memory(name: str) -> dict[str, Exchange]:
+    return {}
+
+
+def asked(name: str, breaks: Mapping[str, str]) -> Evidence:
+    """Ask the small world of a scenario with *breaks* in force."""
+    return asked_of(small(name), runbooks=BOOKS, breaks=breaks, memory=_memory(name))
+
+
+def judged(found: Evidence) -> list[Played]:
+    """Return what every runbook says."""
+    return analysed(found, BOOKS)
