@@ -50,6 +50,16 @@ STATES = {
     "08004": ("db_refused", 0.7, "it rejected the connection"),
 }
 """SQLSTATE of a refusal -> signal, strength, words (PostgreSQL documentation, appendix A)."""
+SAYINGS = (
+    ("too many clients", "53300"),
+    ("remaining connection slots", "53300"),
+    ("too many connections", "53300"),
+    ("starting up", "57P03"),
+    ("shutting down", "57P03"),
+    ("recovery mode", "57P03"),
+    ("terminating connection", "57P01"),
+)
+"""A refusal while connecting comes without SQLSTATE through libpq; these are the server's own fixed words."""
 
 
 def database(case: Case) -> RuleResult:
@@ -97,14 +107,19 @@ def database(case: Case) -> RuleResult:
 
 def _refused(case: Case) -> list[Finding]:
     silent = [o for o in case.missing("database") if o.reason not in ("not_configured", "not_asked", "not_allowed")]
-    if not silent or case.one("database") is not None or own_network_down(case):
+    if not silent or case.one("database") is not None:
         return []
     first: Unavailable = silent[0]
     match = _SQLSTATE.search(first.detail)
     state = match.group(1) if match else ""
-    if state in STATES:
-        signal, strength, words = STATES[state]
-        claim = f"The database refuses our connection: {words} (SQLSTATE {state})"
+    if state not in STATES:
+        words = first.detail.lower()
+        state = next((code for text, code in SAYINGS if text in words), state)
+    if state not in STATES and own_network_down(case):
+        return []
+    if state in STATES:  # the server itself spoke, so there is a network
+        signal, strength, meaning = STATES[state]
+        claim = f"The database refuses our connection: {meaning} (SQLSTATE {state})"
         signals: tuple[Signal, ...] = (Signal(name=signal, strength=strength),)
     elif first.reason == "refused":
         claim = "The database rejects our own read-only login: that may be our secret alone, or the platform's, too"

@@ -9,7 +9,7 @@ import polars as pl
 
 from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
 from .case import Case, observation_ids
-from .flow import _requests_go_on, _sighted
+from .flow import _sighted
 
 RULE = "scheduled"
 SIGNALS = ("scheduled_missing", "scheduled_seen")
@@ -151,7 +151,7 @@ def scheduled(case: Case) -> RuleResult:
                 data=data,
             )
         ]
-    sure = others.height > 0 or _requests_go_on(case, max(job.newest for job in missing))
+    sure = others.height > 0  # else all entries are lost, and the jobs' with them
     last = max(job.newest for job in missing)
     return [
         Finding(
