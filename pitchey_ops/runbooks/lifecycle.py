@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -31,7 +31,7 @@ from . import windows
 from .catalogue import Runbook, runbook
 from .context import THRESHOLDS, RunContext, alert_time
 from .execute import NOTEBOOK, Progress, execute
-from .parameters import checked, declared
+from .parameters import LONGEST_TEXT, checked, declared
 
 SIGNING_KEY = "PITCHEY_OPS_SIGNING_KEY_FILE"
 SALVAGE_S = 30.0
@@ -130,7 +130,7 @@ def prepare(order: Order) -> Prepared:
         started=started,
         budget_s=order.budget_s or settings.budget_s,
         environment=settings.environment,
-        alerts=order.alerts,
+        alerts=tuple(_storable(alert) for alert in order.alerts),
         severity=order.severity or _severity_of(archive, order.incident_id),
         case=None if order.case is None else order.case.resolve(),
         parameters=parameters,
@@ -331,6 +331,21 @@ def _severity_of(archive: Archive, incident: str | None) -> SeverityLevel | None
             if entry["event"] == "declared" and entry["severity"] in ("P1", "P2", "P3", "P4"):
                 return entry["severity"]  # type: ignore[no-any-return]
     return None
+
+
+def _storable(alert: Alert) -> Alert:
+    """Return *alert* with texts that can be stored and read: bounded, and without halves of characters."""
+
+    def text(value: str, longest: int) -> str:
+        return value[:longest].encode("utf-8", "replace").decode()
+
+    return replace(
+        alert,
+        id=text(alert.id, 200),
+        kind=text(alert.kind, 200),
+        title=text(alert.title, LONGEST_TEXT),
+        service=None if alert.service is None else text(alert.service, 200),
+    )
 
 
 def _limits(parameters: Mapping[str, Any]) -> None:
