@@ -18,7 +18,7 @@ from pitchey_ops.diagnosis.hypotheses import BY_ID, HYPOTHESES
 from pitchey_ops.diagnosis.severity import severity
 from pitchey_ops.diagnosis.signals import SIGNALS, check
 from pitchey_ops.diagnosis.verdict import HURT, decide
-from pitchey_ops.diagnosis.weigh import strongest, weigh
+from pitchey_ops.diagnosis.weigh import ABSENT, UNLISTED, strongest, weigh
 from pitchey_ops.findings.catalogue import RULES, SPEAKS
 from pitchey_ops.models.finding import Finding, NotChecked, Severity, Signal
 from pitchey_ops.models.report import Impact, Verdict
@@ -157,16 +157,17 @@ def test_confidences_are_shares_and_the_best_comes_first(found: list[Finding]) -
     """They are shown as per cent of one whole."""
     scores = weigh(found, [], speaks=SPEAKS)
 
-    assert sum(score.confidence for score in scores) == pytest.approx(1.0)
+    assert sum(score.confidence for score in scores) == pytest.approx(1.0 - UNLISTED)
     assert [score.weight for score in scores] == sorted((score.weight for score in scores), reverse=True)
     assert {score.id for score in scores} == DESIGN_IDS
 
 
 @given(found=some_findings())
 def test_each_weight_is_its_prior_and_its_parts(found: list[Finding]) -> None:
-    """The bar that people see adds up to the figure beside it."""
+    """The bar that people see adds up to the figure beside it; what was looked for in vain lowers the prior."""
     for score in weigh(found, [], speaks=SPEAKS):
-        assert score.weight == pytest.approx(BY_ID[score.id].prior + sum(value for _, value in score.parts))
+        without = score.weight - sum(value for _, value in score.parts)
+        assert any(without == pytest.approx(BY_ID[score.id].prior - less) for less in (0.0, ABSENT))
         assert {name for name, value in score.parts if value > 0} == set(score.for_)
         assert {name for name, value in score.parts if value < 0} == set(score.against)
 

@@ -15,6 +15,8 @@ LEAD_DECIBANS = 4.0
 """How far ahead of the second the leader must be to be named."""
 NAMED_CONFIDENCE = 0.5
 """How probable the leader must be to be named."""
+SEEN_WELL = "users_not_failing"
+"""Nothing is called healthy unless requests of users were seen, and seen to succeed."""
 HURT = ("users_failing", "latency_high", "api_unreachable", "api_partly_failing")
 """Signals that users are hurt, whatever the cause."""
 
@@ -33,10 +35,10 @@ def decide(
     """
     Return the verdict.
 
-    ``healthy`` takes three things: "nothing is wrong" leads clearly, no rule saw a symptom, and every
-    group of sources that the runbook needs was seen (*unmet_needs* is empty). ``incident`` takes a cause
-    that is clearly ahead, or users that are provably hurt (then without a cause if none is ahead). All
-    else is ``inconclusive``, with what would settle it.
+    ``healthy`` takes four things: "nothing is wrong" leads clearly, no rule saw a symptom, requests of users
+    were seen to succeed, and every group of sources that the runbook needs was seen (*unmet_needs* is
+    empty). ``incident`` takes a cause that is clearly ahead, or users that are provably hurt (then without a
+    cause if none is ahead). All else is ``inconclusive``, with what would settle it.
 
     Parameters
     ----------
@@ -58,7 +60,8 @@ def decide(
     state: State
     cause: str | None = None
     if first.id == "none":
-        state = "healthy" if clear and not unmet_needs and not symptom and not hurt else "inconclusive"
+        calm = clear and SEEN_WELL in seen and not symptom and not hurt
+        state = "healthy" if calm and not unmet_needs else "inconclusive"
         cause = "none" if state == "healthy" else None
         if hurt and not unmet_needs:
             state = "incident"

@@ -16,6 +16,8 @@ Divides the sum before it becomes a probability. 1 is plain naive Bayes; more ma
 reliability table of ``pitchey-ops drill all`` tells whether verdicts at 0.9 are right nine times in ten.
 """
 
+UNLISTED = 0.01
+"""Share of the confidence that is kept for a cause that stands in no catalogue."""
 TELLING = 10.0
 """A signal of so many decibans or more for a hypothesis is what one would expect to see under it."""
 ABSENT = 9.0
@@ -62,7 +64,8 @@ def weigh(
     -------
     tuple of HypothesisScore
         ``weight`` in decibans with the prior, lowered by `ABSENT` where rules looked in vain; ``confidence``
-        is the posterior share, 0-1, over all hypotheses at `TEMPERATURE`. Ties are in the order of the catalogue.
+        is the posterior share, 0-1, over all hypotheses at `TEMPERATURE`, all together 1 - `UNLISTED`. Ties are
+        in the order of the catalogue.
     """
     seen = strongest(findings)
     missing = {item.rule for item in not_checked}
@@ -86,7 +89,7 @@ def weigh(
         HypothesisScore(
             id=hypothesis.id,
             weight=weight,
-            confidence=odd / total,
+            confidence=(1.0 - UNLISTED) * odd / total,
             for_=tuple(finding for finding, value in parts if value > 0),
             against=tuple(finding for finding, value in parts if value < 0),
             not_checked=unchecked,
