@@ -433,11 +433,13 @@ def test_a_release_of_the_site_that_nobody_can_see_is_told():
     """Blind vitals after a release are the case in which a false all-clear would cost most."""
     row = {"at": ONSET, "script": "pitchey-frontend", "version": "pitchey-frontend@1.7.0"}
 
-    result = vitals.vitals(case(deployments=[row]))
+    result = vitals.unseen_release(case(deployments=[row]))
 
     assert isinstance(result, list)
     assert result[0].severity == Severity.WARNING
     assert not result[0].signals
+    assert isinstance(vitals.vitals(case(deployments=[row])), NotChecked)
+    assert vitals.unseen_release(case(deployments=[row], metrics=paints(1300, 1300))) == []
 
 
 # --- assets: a real small site ----------------------------------------------------------------------------------

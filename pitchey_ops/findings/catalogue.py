@@ -75,6 +75,7 @@ RULES: dict[str, Rule] = {
         Rule(name="cache", check=cache.cache, signals=cache.SIGNALS),
         Rule(name="security", check=security.security, signals=security.SIGNALS),
         Rule(name="vitals", check=vitals.vitals, signals=vitals.SIGNALS),
+        Rule(name="site-release", check=vitals.unseen_release),
         Rule(name="assets", check=assets.assets, signals=assets.SIGNALS),
         Rule(name="scheduled", check=scheduled.scheduled, signals=scheduled.SIGNALS),
         Rule(name="monitoring", check=monitoring.monitoring, signals=monitoring.SIGNALS),

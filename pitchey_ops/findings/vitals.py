@@ -13,6 +13,7 @@ from ._requests import route_of
 from .case import Case, observation_ids
 
 RULE = "vitals"
+RELEASE_RULE = "site-release"
 SIGNALS = ("vitals_poor", "vitals_normal")
 LINES = {
     "web.lcp": ("LCP", 2_500.0, 4_000.0, "ms"),
@@ -68,8 +69,7 @@ def vitals(case: Case) -> RuleResult:
     Compare the window's Web Vitals with the good and poor lines and, since the onset, with before.
 
     From the samples themselves, never from the summary, which reads the alphabetically first hundred sessions of a
-    month (trap 29). In ordinary operation the metric is blind (trap 9): `NotChecked`, and if the site was
-    released within two hours, a warning that nobody can see what the release did to pages. FID alone never makes
+    month (trap 29). In ordinary operation the metric is blind (trap 9): `NotChecked` (and see `unseen_release`). FID alone never makes
     pages "as before". An empty answer is what a failing store gives, too (trap 10): not checked. A late source
     lacks the newest samples; a cut one is blind; one that lied with text in place of numbers had these rejected.
     """
@@ -79,8 +79,7 @@ def vitals(case: Case) -> RuleResult:
     judged = inside.filter(pl.col("name").is_in(names))
     if judged.height < SAMPLES_MIN:
         because = "too few Web Vitals in the window were seen: " + _why(case)
-        unseen = _unseen_release(case, because)
-        return [unseen] if unseen is not None else NotChecked(rule=RULE, because=because)
+        return NotChecked(rule=RULE, because=because)
     since = _since(case, judged)
     found: list[Finding] = []
     rows = table(inside.filter(pl.col("at") >= since))
@@ -187,20 +186,34 @@ def _releases(case: Case) -> pl.DataFrame:
     )
 
 
-def _unseen_release(case: Case, because: str) -> Finding | None:
+def unseen_release(case: Case) -> RuleResult:
+    """
+    Warn when the site was released within two hours and nobody can see how pages feel since then.
+
+    A false all-clear would cost most there. ``[]`` when Web Vitals were seen or nothing was released; `NotChecked`
+    when no deployments were seen at all (an empty, refused or unread list looks alike). A release that is listed
+    late is missed until it is; one that a source invented only makes a run careful.
+    """
+    points = case.frames.metrics.filter(pl.col("name").is_in([n for n in LINES if n != RETIRED]))
+    if points.filter(pl.col("at") >= case.window.start).height >= SAMPLES_MIN:
+        return []
+    if case.frames.deployments.is_empty():
+        return NotChecked(rule=RELEASE_RULE, because=case.why_missing("sentry/releases", "cloudflare_api/deployments"))
     recent = _releases(case).filter(pl.col("at").is_between(case.now - RELEASE_MIN, case.now)).sort("at")
     if recent.is_empty():
-        return None
+        return []
     last = recent.row(recent.height - 1, named=True)
-    return Finding(
-        id=f"{RULE}/unseen-release",
-        rule=RULE,
-        claim=f"The site was released at {last['at']:%H:%M} UTC, and nobody can see how pages feel since then",
-        severity=Severity.WARNING,
-        at=last["at"],
-        evidence=(last["observation"],) if last["observation"] else (),
-        data={"because": because, "version": last["version"], "script": last["script"]},
-    )
+    return [
+        Finding(
+            id=f"{RELEASE_RULE}/unseen",
+            rule=RELEASE_RULE,
+            claim=f"The site was released at {last['at']:%H:%M} UTC, and nobody can see how pages feel since then",
+            severity=Severity.WARNING,
+            at=last["at"],
+            evidence=(last["observation"],) if last["observation"] else (),
+            data={"because": _why(case), "version": last["version"], "script": last["script"]},
+        )
+    ]
 
 
 def _why(case: Case) -> str:

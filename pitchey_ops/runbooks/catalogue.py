@@ -31,6 +31,7 @@ CORE_RULES = (
 
 CAUSE_RULES = ("latency", "database", "auth", "releases", "cache", "security", "assets")
 """Rules over sources that every runbook asks (or is told that it did not): they tell causes apart."""
+PAGE_RULES = ("vitals", "site-release")
 WATCHING_RULES = ("monitoring", "scheduled")
 
 
@@ -104,7 +105,7 @@ RUNBOOKS: dict[str, Runbook] = {
             id="triage",
             title="Triage",
             question="What is wrong, how bad is it, and which runbook is next?",
-            rules=(*CORE_RULES, *CAUSE_RULES, "vitals", *WATCHING_RULES),
+            rules=(*CORE_RULES, *CAUSE_RULES, *PAGE_RULES, *WATCHING_RULES),
             needs=(USERS_VIEW, OUTSIDE, PAGE),
         ),
         Runbook(
@@ -125,7 +126,7 @@ RUNBOOKS: dict[str, Runbook] = {
             id="performance",
             title="Slow answers and pages",
             question="What got slower, since when, and where does the time go?",
-            rules=(*CORE_RULES, *CAUSE_RULES, "vitals"),
+            rules=(*CORE_RULES, *CAUSE_RULES, *PAGE_RULES),
             needs=(USERS_VIEW, TIMES, VITALS),
         ),
         Runbook(
@@ -146,7 +147,7 @@ RUNBOOKS: dict[str, Runbook] = {
             id="frontend",
             title="Frontend trouble",
             question="Do pages load, run and feel right in people's browsers?",
-            rules=(*CORE_RULES, *CAUSE_RULES, "vitals"),
+            rules=(*CORE_RULES, *CAUSE_RULES, *PAGE_RULES),
             needs=(USERS_VIEW, ASSETS, BROWSERS, VITALS),
         ),
         Runbook(

@@ -12,6 +12,7 @@ from ..charts.latency import web_vitals
 from ..charts.people import PersonStep, checklist
 from ..view import View
 from . import changes
+from ._tables import with_notes
 from .performance import vitals_rows
 
 SHOWN = 30
@@ -145,13 +146,8 @@ def sentry(view: View) -> Panel:
 
 def vitals(view: View) -> Panel:
     """Show Web Vitals against the good and poor lines, by device and route."""
-    panel = web_vitals(vitals_rows(view), why_empty=view.why_not("vitals") or _unseen(view))
-    return panel
-
-
-def _unseen(view: View) -> str:
-    found = next((f for f in view.rule("vitals") if "because" in f.data), None)
-    return str(found.data["because"]) if found is not None else view.why_unseen("apm")
+    panel = web_vitals(vitals_rows(view), why_empty=view.why_not("vitals") or view.why_unseen("apm"))
+    return with_notes(panel, *(f.claim for f in view.rule("site-release")))
 
 
 def assets(view: View) -> Panel:
