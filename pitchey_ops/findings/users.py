@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import polars as pl
 
 from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
@@ -15,6 +17,10 @@ Z_CLEAR = 5.0
 """z beyond which a rise is no chance: one in 3.5 million per comparison."""
 EXCESS_MIN = 0.004
 """A rise of the failing share below this is background, however certain."""
+CHRONIC_FAILURES = 10
+"""Failures on one route from which its share counts."""
+CHRONIC_SHARE = 0.01
+"""A failing share from here on is no background, however long it has been so."""
 ROUTE_SHARE = 0.1
 """A route counts as affected from this failing share."""
 
@@ -76,6 +82,20 @@ def users(case: Case) -> RuleResult:
                 data=data,
             )
         ]
+    worst = _chronic(seen, after_start, after_end)
+    if share_1 >= CHRONIC_SHARE or worst is not None:
+        on = f", {worst[1]:.0%} on {worst[0]}" if worst is not None else ""
+        return [
+            Finding(
+                id=f"{RULE}/failing-all-along",
+                rule=RULE,
+                claim=f"{share_1:.1%} of requests fail {where}{on}, as much as before: it began before what was seen",
+                severity=Severity.CRITICAL if share_1 >= limit else Severity.WARNING,
+                evidence=seen.evidence,
+                signals=(Signal(name="users_failing", strength=min(1.0, max(0.3, share_1 / limit))),),
+                data=data,
+            )
+        ]
     covered = _covered_minutes(seen, case)
     return [
         Finding(
@@ -116,6 +136,13 @@ def impact(case: Case) -> Impact:
         routes=tuple(routes.get_column("route").head(12).to_list()),
         services=tuple(services.get_column("service").head(12).to_list()),
     )
+
+
+def _chronic(seen: Requests, start: datetime, end: datetime) -> tuple[str, float] | None:
+    """Return the route (and its share) that fails worst, if one fails like nothing does in the background."""
+    bad = seen.by_route(start, end).filter((pl.col("share") >= ROUTE_SHARE) & (pl.col("failing") >= CHRONIC_FAILURES))
+    row = bad.sort(["share", "route"], descending=[True, False]).row(0, named=True) if bad.height else None
+    return None if row is None else (str(row["route"]), float(row["share"]))
 
 
 def _covered_minutes(seen: Requests, case: Case) -> float:

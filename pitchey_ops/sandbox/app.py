@@ -80,8 +80,8 @@ def create_app(
         clock=clock,
         breaks=Breaks(breaks),
         options=options or Options(),
-        logs=LogStore(world, fresh=fresh),
-        apm=ApmStore(world, fresh=fresh),
+        logs=LogStore(world, fresh=fresh or world.fresh),
+        apm=ApmStore(world, fresh=fresh or world.fresh),
         archive=ArchiveStore(world),
     )
     app = Starlette(routes=[Mount("/", app=_Dispatcher(state))])

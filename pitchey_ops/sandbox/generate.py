@@ -70,7 +70,8 @@ def build(
     KeyError
         For an unknown scenario.
     """
-    world = _draw(name, Builder(seed, now_ms, entries), fresh=fresh)
+    fresh = fresh or catalogue()[name].fresh
+    world = replace(_draw(name, Builder(seed, now_ms, entries), fresh=fresh), fresh=fresh)
     if mended_ms is None:
         return world
     return _spliced(world, _draw(name, Builder(seed, now_ms, entries, mended_ms), fresh=fresh), mended_ms)

@@ -50,6 +50,8 @@ class Scenario:
         How many seeds of it belong to the catalogue's variants.
     inconclusive_is_right
         Whether nothing that a runbook can see settles the cause.
+    fresh
+        The stores are young, two hours old: what only they could show is not blind yet.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Scenario:
     severity: str | None = None
     seeds: int = 2
     inconclusive_is_right: bool = False
+    fresh: bool = False
 
     def stage(self, b: Builder) -> Truth:
         """Write this scenario into *b* and return what happened."""

@@ -264,3 +264,4 @@ class World:
     security_events: Mapping[str, Sequence[int]] = field(default_factory=dict)  # type -> times (ms)
     oncall: tuple[Mapping[str, Any], ...] = ()
     truth: Truth | None = None
+    fresh: bool = False  # the stores are young: they know nothing from before two hours ago

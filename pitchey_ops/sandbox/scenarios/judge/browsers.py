@@ -122,7 +122,7 @@ SCENARIOS = (
         split="judge",
         runbooks=(*RUNBOOKS, "performance"),
         onset_min=(45, 80),
-        inconclusive_is_right=True,  # in steady state the APM service shows no recent point to anybody
+        fresh=True,  # in steady state the APM service shows no recent point to anybody
         beside=("noisy_neighbour",),
     ),
     Scenario(
@@ -133,6 +133,6 @@ SCENARIOS = (
         split="judge",
         runbooks=(*RUNBOOKS, "performance"),
         onset_min=(45, 80),
-        inconclusive_is_right=True,  # in steady state the APM service shows no recent point to anybody
+        fresh=True,  # in steady state the APM service shows no recent point to anybody
     ),
 )

@@ -24,7 +24,7 @@ SCENARIOS = (
         steps=steps,
         runbooks=RUNBOOKS,
         onset_min=(40, 70),
-        inconclusive_is_right=True,  # in steady state the APM service shows no recent point to anybody
+        fresh=True,  # in steady state the APM service shows no recent point to anybody
     ),
     Scenario(
         name="web_vitals_regression_busy",
@@ -33,7 +33,7 @@ SCENARIOS = (
         steps=steps,
         runbooks=RUNBOOKS,
         onset_min=(40, 70),
-        inconclusive_is_right=True,  # in steady state the APM service shows no recent point to anybody
+        fresh=True,  # in steady state the APM service shows no recent point to anybody
         beside=("busy_evening",),
     ),
 )
