@@ -69,9 +69,10 @@ def vitals(case: Case) -> RuleResult:
     Compare the window's Web Vitals with the good and poor lines and, since the onset, with before.
 
     From the samples themselves, never from the summary, which reads the alphabetically first hundred sessions of a
-    month (trap 29). In ordinary operation the metric is blind (trap 9): `NotChecked`; see `unseen_release`. FID alone never makes
-    pages "as before". An empty answer is what a failing store gives, too (trap 10): not checked. A late source
-    lacks the newest samples; a cut one is blind; one that lied with text in place of numbers had these rejected.
+    month (trap 29). In ordinary operation the metric is blind (trap 9): `NotChecked`; see `unseen_release`. FID
+    alone never makes pages "as before". An empty answer is what a failing store gives, too (trap 10): not checked.
+    A late source lacks the newest samples; a cut one is blind; one that lied with text in place of numbers had
+    these rejected.
     """
     names = [name for name in LINES if name != RETIRED]
     points = case.frames.metrics.filter(pl.col("name").is_in(list(LINES)) & pl.col("value").is_not_null())
