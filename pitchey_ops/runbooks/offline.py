@@ -15,11 +15,15 @@ _PR_SET_SECCOMP = 22
 _SECCOMP_MODE_FILTER = 2
 _ALLOW = 0x7FFF0000
 _ERRNO = 0x00050000
-_LD_ABS, _JEQ, _RET = 0x20, 0x15, 0x06
+_LD_ABS, _JEQ, _JGE, _RET = 0x20, 0x15, 0x35, 0x06
 _NR_OFFSET, _ARCH_OFFSET, _ARG0_OFFSET = 0, 4, 16
 _AF_UNIX = 1
 _AF_NETLINK = 16
 """Questions to this machine's own kernel (ZeroMQ lists interfaces with it); it reaches nobody else."""
+_OTHER_ABI = 0x40000000
+"""System call numbers from here on belong to x32, the same calls by other numbers."""
+_IO_URING_SETUP = 425
+"""A ring can open sockets without any call to ``socket(2)``; the number is the same on both machines."""
 _SOCKET = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
 """Audit architecture and number of ``socket(2)``; see ``linux/audit.h`` and the system call tables."""
 
@@ -54,6 +58,8 @@ def close_network() -> None:
             (_JEQ, 1, 0, arch),
             (_RET, 0, 0, _ERRNO | errno.EACCES),  # another instruction set: nothing is allowed to hide there
             (_LD_ABS, 0, 0, _NR_OFFSET),
+            (_JGE, 6, 0, _OTHER_ABI),
+            (_JEQ, 5, 0, _IO_URING_SETUP),
             (_JEQ, 1, 0, number),
             (_RET, 0, 0, _ALLOW),
             (_LD_ABS, 0, 0, _ARG0_OFFSET),

@@ -176,17 +176,45 @@ def _rebuilt(context: RunContext) -> Outcome:
     return Outcome(ending="completed")
 
 
+_ABSENT = object()
+_NAMES = ("id", "name", "rule", "service")
+
+
 def differences(was: Any, now: Any, path: str = "") -> list[str]:
-    """Return where two reports differ, one line each: path, then both values, shortened."""
+    """
+    Return where two JSON values differ, one line each: path, then both values, shortened.
+
+    Lists of named things (findings, sources, steps) are compared by name, so that one more is one line.
+    """
+    out: list[str] = []
+    if isinstance(was, list) and isinstance(now, list):
+        named = next((name for name in _NAMES if _named(was, name) and _named(now, name)), None)
+        if named is not None:
+            orders = [[item[named] for item in side] for side in (was, now)]
+            if orders[0] != orders[1] and sorted(orders[0]) == sorted(orders[1]):
+                out.append(f"{path}: in another order")
+            was, now = ({f"[{item[named]}]": item for item in side} for side in (was, now))
+        elif len(was) == len(now):
+            was, now = ({f"[{i}]": item for i, item in enumerate(side)} for side in (was, now))
+        path_of = "{}{}".format
+    else:
+        path_of = "{}.{}".format if path else "{}{}".format
     if isinstance(was, dict) and isinstance(now, dict):
-        out = []
         for key in sorted({*was, *now}):
-            out += differences(was.get(key), now.get(key), f"{path}.{key}" if path else key)
+            out += differences(was.get(key, _ABSENT), now.get(key, _ABSENT), path_of(path, key))
         return out
-    if isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
-        return [
-            line for i, pair in enumerate(zip(was, now, strict=True)) for line in differences(*pair, f"{path}[{i}]")
-        ]
-    if was == now:
-        return []
-    return [f"{path}: {json.dumps(was, ensure_ascii=True)[:120]} -> {json.dumps(now, ensure_ascii=True)[:120]}"]
+    before, after = _shown(was), _shown(now)
+    return [] if before == after else [f"{path}: {_short(before)} -> {_short(after)}"]
+
+
+def _named(items: list[Any], name: str) -> bool:
+    names = [item.get(name) for item in items if isinstance(item, dict)]
+    return len(names) == len(items) == len({n for n in names if isinstance(n, str)})
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is _ABSENT else json.dumps(value, ensure_ascii=True, sort_keys=True)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 160 else text[:157] + "..."
