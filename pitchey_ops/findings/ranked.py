@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+import polars as pl
+
+from ..frames import UTC_MS, Frames
 from ..models.finding import RuleResult, Severity
 from ..models.report import Suspect
 from .case import Case
@@ -12,6 +15,8 @@ from .suspects import rank_suspects, suspects
 
 RULE = "suspects"
 _KEPT = "_ranked_suspects"
+BEFORE = timedelta(minutes=2)
+"""A service whose entries are all there for less than this before the onset has nothing to be compared with."""
 
 
 def ranked(case: Case) -> RuleResult:
@@ -24,7 +29,7 @@ def ranked(case: Case) -> RuleResult:
     when = _when(case)
     if when is None:
         return []
-    result = suspects(case.frames, alert_at=when[0], onset=when[1])
+    result = suspects(_whole(case), alert_at=when[0], onset=when[1])
     if not isinstance(result, list):
         return result
     return [replace(finding, severity=Severity.INFO, signals=()) for finding in result]
@@ -46,11 +51,26 @@ def _ranked(case: Case) -> tuple[Suspect, ...]:
     when = _when(case)
     if when is None:
         return ()
-    found = rank_suspects(case.frames, alert_at=when[0], onset=when[1])[:10]
+    found = rank_suspects(_whole(case), alert_at=when[0], onset=when[1])[:10]
     return tuple(
         Suspect(service=s.service, score=s.score, because=(f"{RULE}/{place}",) if place <= 5 else ())
         for place, s in enumerate(found, start=1)
     )
+
+
+def _whole(case: Case) -> Frames:
+    """
+    Return the frames with the log entries of those services alone that were seen without a gap since before the onset.
+
+    What an archive that was read in part does not hold would look like lines that vanished, or came up anew.
+    """
+    since = case.frames.log_seen_from
+    if not since or case.onset is None:
+        return case.frames
+    late = [name for name, start in since.items() if start > case.onset.at - BEFORE]
+    seen_from = pl.col("service").replace_strict(list(since), list(since.values()), default=None, return_dtype=UTC_MS)
+    logs = case.frames.logs.filter(~pl.col("service").is_in(late) & (seen_from.is_null() | (pl.col("at") >= seen_from)))
+    return replace(case.frames, logs=logs)
 
 
 def _when(case: Case) -> tuple[datetime, tuple[datetime, float] | None] | None:
