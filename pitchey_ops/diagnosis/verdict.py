@@ -37,8 +37,9 @@ def decide(
 
     ``healthy`` takes four things: "nothing is wrong" leads clearly, no rule saw a symptom, requests of users
     were seen to succeed, and every group of sources that the runbook needs was seen (*unmet_needs* is
-    empty). ``incident`` takes a cause that is clearly ahead, or users that are provably hurt (then without a
-    cause if none is ahead). All else is ``inconclusive``, with what would settle it.
+    empty). ``incident`` takes a cause that is clearly ahead, or users that are hurt (then without a cause if
+    none is ahead; where "nothing is wrong" leads, only if everything needed was seen: one broken source of
+    ours looks like hurt, too). All else is ``inconclusive``, with what would settle it.
 
     Parameters
     ----------
