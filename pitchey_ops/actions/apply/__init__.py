@@ -1,0 +1,1 @@
+"""What carries out plans: for the command line, interactive kernels and the actor process only."""

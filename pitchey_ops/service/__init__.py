@@ -1,0 +1,1 @@
+"""The service: intake of alerts, the durable queue and its workers, notifications, and the web page."""

@@ -1,0 +1,1 @@
+"""JupyterLab on an incident: working copies, the incident bar, action cards, drills by hand."""
