@@ -1,14 +1,5 @@
 """Scenarios that score the rules, written apart from those that tune; nobody fits anything to them."""
 
-from . import attackers, browsers, calm, databases, edges, providers, releases, watchers
+from ...scenario import Scenario
 
-SCENARIOS = (
-    *releases.SCENARIOS,
-    *databases.SCENARIOS,
-    *edges.SCENARIOS,
-    *providers.SCENARIOS,
-    *browsers.SCENARIOS,
-    *attackers.SCENARIOS,
-    *watchers.SCENARIOS,
-    *calm.SCENARIOS,
-)
+SCENARIOS: tuple[Scenario, ...] = ()

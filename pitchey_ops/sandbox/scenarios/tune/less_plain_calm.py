@@ -80,26 +80,26 @@ def refreshed(b: Builder) -> Told:
 
 SCENARIOS = (
     Scenario(
-        name="quiet_campaign", title="A newsletter brings people", cause="none", steps=campaign, split="judge", seeds=3
+        name="quiet_campaign", title="A newsletter brings people", cause="none", steps=campaign, split="tune", seeds=3
     ),
-    Scenario(name="quiet_load_test", title="The ops team tests", cause="none", steps=load_test, split="judge", seeds=3),
+    Scenario(name="quiet_load_test", title="The ops team tests", cause="none", steps=load_test, split="tune", seeds=3),
     Scenario(
         name="quiet_after_yesterday",
         title="Yesterday's fault, long mended",
         cause="none",
         steps=yesterday,
-        split="judge",
+        split="tune",
         seeds=3,
     ),
     Scenario(
-        name="quiet_far_maintenance", title="Maintenance far away", cause="none", steps=far_away, split="judge", seeds=3
+        name="quiet_far_maintenance", title="Maintenance far away", cause="none", steps=far_away, split="tune", seeds=3
     ),
     Scenario(
         name="quiet_frontend_release",
         title="A fine frontend release while a crawler visits",
         cause="none",
         steps=refreshed,
-        split="judge",
+        split="tune",
         seeds=3,
         beside=("crawler_visit",),
     ),
@@ -108,7 +108,7 @@ SCENARIOS = (
         title="A forgetful administrator",
         cause="none",
         steps=nothing,
-        split="judge",
+        split="tune",
         seeds=3,
         beside=("few_typists",),
     ),
@@ -117,7 +117,7 @@ SCENARIOS = (
         title="Analytics slow, a clock wrong",
         cause="none",
         steps=nothing,
-        split="judge",
+        split="tune",
         seeds=3,
         beside=("slow_sidekick", "clock_skew"),
     ),
@@ -126,7 +126,7 @@ SCENARIOS = (
         title="Busy evening after a harmless deployment, 3 % of the log lost",
         cause="none",
         steps=nothing,
-        split="judge",
+        split="tune",
         seeds=3,
         beside=("busy_evening", "harmless_production_deployment", "logs_lost"),
     ),
