@@ -11,7 +11,7 @@ from typing import Any, get_args
 import polars as pl
 import pytest
 from broken_worlds import ASKED, BEGIN_MS, BOOKS, NOW_MS, asked, judged, small
-from hostile import HOSTILE
+from hostile import CORPUS as HOSTILE
 
 from pitchey_ops.drills.play import Evidence, Played, analysed, asked_of, drill_settings
 from pitchey_ops.runbooks.catalogue import RUNBOOKS

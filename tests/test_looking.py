@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hostile import HOSTILE
+from hostile import CORPUS as HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny_worlds import MINUTE, entry, point, world

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile import HOSTILE
+from hostile import CORPUS as HOSTILE
 from report_samples import ALERTED, EXTRAS, FINDINGS, SOURCES, report, sample_panels
 
 from pitchey_ops.models.finding import Finding, NotChecked, Severity
