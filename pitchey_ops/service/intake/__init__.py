@@ -1,0 +1,1 @@
+"""Intake: what monitors and people send in, checked, stored, grouped and turned into orders before it is answered."""
