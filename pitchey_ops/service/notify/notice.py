@@ -1,0 +1,205 @@
+"""What is told about an incident: facts taken out of a report, kept small, and the whole story of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+Kind = Literal["verdict", "archived", "acknowledged", "resolved", "reopened", "severity"]
+CHANGES: tuple[Kind, ...] = ("acknowledged", "resolved", "reopened", "severity")
+"""Lines of the timeline that people want to hear of."""
+LEVELS = ("P1", "P2", "P3", "P4")
+TEXT_KEPT = 1_000
+NAMES_KEPT = 3
+_PAGERDUTY_ID = re.compile(r"[A-Z0-9]{6,32}\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """
+    One thing that happened to an incident.
+
+    Attributes
+    ----------
+    key
+        The same thing told twice has the same key, and is one notice.
+    told
+        JSON values: what `from_report`, `of_archive` and `of_event` put there.
+    """
+
+    key: str
+    incident_id: str
+    kind: Kind
+    at: datetime
+    run_id: str | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
+
+
+def from_report(incident_id: str, report: Mapping[str, Any], at: datetime) -> Notice:
+    """
+    Return the notice of a verdict out of the values of ``report.json``.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        *report* is no report.
+    """
+    verdict, run = report["verdict"], report["run"]
+    alerts = [alert for alert in report["incident"]["alerts"] if isinstance(alert, Mapping)]
+    impact = verdict["impact"]
+    unseen = [str(one["name"]) for one in report["sources"] if one["status"] in ("blind", "unavailable")]
+    told = {
+        "runbook": _short(run["runbook"], 60),
+        "severity": _level(report["incident"]["severity"]),
+        "state": verdict["state"] if verdict["state"] in ("incident", "healthy", "inconclusive") else "inconclusive",
+        "cause": None if verdict["cause"] is None else _short(verdict["cause"], 60),
+        "confidence": _share(verdict["confidence"]),
+        "summary": _short(verdict["summary"], TEXT_KEPT),
+        "onset": verdict["onset"] and _iso(verdict["onset"]),
+        "next_step": _short(verdict["next_step"] or "", 100),
+        "failing_share": _share(impact["requests_failing_share"]),
+        "users": impact["users_affected"] if isinstance(impact["users_affected"], int) else None,
+        "routes": _names(impact["routes"]),
+        "services": _names(impact["services"]),
+        "unseen": _names(unseen),
+        "unseen_more": max(0, len(unseen) - NAMES_KEPT),
+        "not_checked": len(report["not_checked"]),
+        "first_alert": min((_iso(alert["at"]) for alert in alerts), default=None),
+        "pagerduty": sorted(
+            {
+                str(alert["id"])
+                for alert in alerts
+                if str(alert.get("kind", "")).startswith("pagerduty") and _PAGERDUTY_ID.match(str(alert["id"]))
+            }
+        )[:5],
+    }
+    run_id = str(run["id"])
+    return Notice(
+        key=f"verdict|{run_id}", incident_id=incident_id, kind="verdict", at=at, run_id=run_id, told=told
+    )  # fmt: skip
+
+
+def of_archive(incident_id: str, run_id: str, ledger_head: str, at: datetime) -> Notice:
+    """Return the notice that a run is archived and where the ledger stood then."""
+    told = {"ledger_head": _short(ledger_head, 90)}
+    return Notice(
+        key=f"archived|{run_id}", incident_id=incident_id, kind="archived", at=at, run_id=run_id, told=told
+    )  # fmt: skip
+
+
+def of_event(incident_id: str, position: int, kind: Kind, entry: Mapping[str, Any], at: datetime) -> Notice:
+    """Return the notice of a line of the timeline: acknowledged, resolved, reopened, another severity."""
+    told = {"by": _short(entry.get("by") or "", 100)}
+    if kind == "severity":
+        told["severity"] = _level(entry.get("severity"))
+    return Notice(key=event_key(incident_id, position), incident_id=incident_id, kind=kind, at=at, told=told)
+
+
+def event_key(incident_id: str, position: int) -> str:
+    """Return the key of the notice of a line of the timeline."""
+    return f"event|{incident_id}|{position}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """Everything that was told about one incident, oldest first."""
+
+    incident_id: str
+    notices: Sequence[Notice]
+
+    @property
+    def verdicts(self) -> list[Notice]:
+        """Return the verdicts, oldest first."""
+        return [one for one in self.notices if one.kind == "verdict"]
+
+    @property
+    def latest(self) -> Notice | None:
+        """Return the latest verdict."""
+        return self.verdicts[-1] if self.verdicts else None
+
+    @property
+    def archived(self) -> Notice | None:
+        """Return the notice of the run that was archived last."""
+        return next((one for one in reversed(self.notices) if one.kind == "archived"), None)
+
+    @property
+    def severity(self) -> str:
+        """Return the severity: the worst that a run said since a person last set it; P4 where nothing says one."""
+        levels: list[str] = []
+        for one in self.notices:
+            if one.kind == "severity" and one.told.get("severity"):
+                levels = [one.told["severity"]]
+            elif one.kind == "verdict":
+                levels.append(one.told["severity"])
+        return min(levels, default="P4")
+
+    @property
+    def first_alert(self) -> datetime | None:
+        """Return when the first alert came (UTC); None where a person started it."""
+        found = [one.told["first_alert"] for one in self.verdicts if one.told.get("first_alert")]
+        return datetime.fromisoformat(min(found)) if found else None
+
+    def since(self, kind: Kind, unless: Kind = "reopened") -> Notice | None:
+        """Return the first notice of *kind* after the last one of *unless*."""
+        found: Notice | None = None
+        for one in self.notices:
+            if one.kind == unless:
+                found = None
+            elif one.kind == kind and found is None:
+                found = one
+        return found
+
+    @property
+    def pagerduty(self) -> list[str]:
+        """Return the ids of PagerDuty's incidents that this one began with."""
+        return sorted({name for one in self.verdicts for name in one.told.get("pagerduty", ())})[:5]
+
+    def notice(self, key: str) -> Notice | None:
+        """Return the notice called *key*."""
+        return next((one for one in self.notices if one.key == key), None)
+
+    def verdict_of(self, run_id: str | None) -> Notice | None:
+        """Return the verdict of a run."""
+        return next((one for one in self.verdicts if one.run_id == run_id), None)
+
+    def is_news(self, notice: Notice) -> bool:
+        """
+        Whether a verdict says something else than the one before it.
+
+        A watch looks every few minutes; what did not change is written into the first message, and rings nobody.
+        """
+        before = [one for one in self.verdicts if one.key != notice.key]
+        at = [one.key for one in self.verdicts].index(notice.key) if notice in self.verdicts else len(before)
+        if at == 0:
+            return True
+        last = self.verdicts[at - 1].told
+        return any(last.get(name) != notice.told.get(name) for name in ("state", "cause", "severity"))
+
+    def is_worse(self, notice: Notice) -> bool:
+        """Whether the severity rose with this verdict."""
+        at = next((n for n, one in enumerate(self.verdicts) if one.key == notice.key), 0)
+        return at > 0 and notice.told["severity"] < min(one.told["severity"] for one in self.verdicts[:at])
+
+
+def _short(text: object, limit: int) -> str:
+    whole = str(text)
+    return whole if len(whole) <= limit else f"{whole[:limit]}…"
+
+
+def _names(values: Sequence[object]) -> list[str]:
+    return [_short(one, 80) for one in list(values)[:NAMES_KEPT]]
+
+
+def _level(text: object) -> str:
+    return str(text) if text in LEVELS else "P4"
+
+
+def _share(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and 0 <= value <= 1 else None
+
+
+def _iso(text: object) -> str:
+    return datetime.fromisoformat(str(text)).astimezone(UTC).isoformat()
