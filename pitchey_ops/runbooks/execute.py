@@ -16,14 +16,17 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from queue import Empty
+from typing import Any, Protocol
 
 from .._imports import lighten
 from ..evidence.recorder import read_lines
 from ..models.outcome import Outcome
+from ..settings import Settings
 from . import kernel as kernel_module
 from .context import VARIABLE, RunContext
 
@@ -32,10 +35,25 @@ KILL_AFTER_S = 5.0
 NOTEBOOK = "notebook.ipynb"
 LOG = "kernel.log"
 """What the kernel's process itself printed; its end tells why a kernel died, and it is not archived."""
-WITHHELD = ("PITCHEY_OPS_SIGNING_", "PITCHEY_OPS_WRITE_")
-"""Variables that a runbook's kernel never gets: signing keys and credentials that can change something."""
+OURS = "PITCHEY_OPS_"
+GIVEN = frozenset({"HOME", "ENVIRONMENT", *(name.upper() for name in Settings.model_fields)})
+"""
+The variables of ours that a runbook's kernel gets, without their beginning: the settings of what it reads. Signing
+keys, credentials that can change something, and all that the service itself needs stay outside.
+"""
 
 Progress = Callable[[int, int], None]
+
+
+class ReadyKernel(Protocol):
+    """A kernel that was started before its run was known."""
+
+    manager: Any
+    log: Path
+
+    def end(self) -> None:
+        """Kill it with everything that it started; returns at once."""
+        ...
 
 
 def execute(
@@ -46,6 +64,7 @@ def execute(
     memory_limit_mb: int,
     remaining_s: float,
     progress: Progress | None = None,
+    kernel: ReadyKernel | None = None,
 ) -> Outcome:
     """
     Execute *notebook* for *context* and return how it ended; the copy is left in the run's folder.
@@ -56,15 +75,13 @@ def execute(
         Seconds until the budget is used up; the kernel is killed `KILL_AFTER_S` later.
     progress
         Called with (cell number, number of cells) when a cell starts.
+    kernel
+        A ready one that knows this run already; it is used up. One is started where there is none.
     """
-    from jupyter_core.utils import run_sync
-
-    # a short path that only this user can enter: the kernel's Unix sockets lie there
-    sockets = Path(tempfile.mkdtemp(prefix="pitchey-ops-"))
-    manager = _start(context, memory_limit_mb, sockets)
+    ready = kernel if kernel is not None else _Own(context, memory_limit_mb)
     result: list[Outcome] = []
     runner = threading.Thread(
-        target=lambda: result.append(_papermill(context, notebook, parameters, manager, progress)),
+        target=lambda: result.append(_papermill(context, notebook, parameters, ready, progress)),
         name="papermill",
         daemon=True,
     )
@@ -73,13 +90,10 @@ def execute(
         runner.join(max(1.0, remaining_s + KILL_AFTER_S))
         late = runner.is_alive()
         if late:
-            _kill(manager)
+            kill(ready.manager)
             runner.join(10.0)
     finally:
-        _kill(manager)
-        with suppress(Exception):
-            run_sync(manager.cleanup_resources)()
-        shutil.rmtree(sockets, ignore_errors=True)
+        ready.end()
     finished = any(kind == "finished" for kind, _ in read_lines(context.folder))
     if not result:
         result.append(Outcome(ending="not_started", detail="the notebook's runner ended without a word"))
@@ -102,7 +116,51 @@ def execute(
     return outcome
 
 
-def _start(context: RunContext, memory_limit_mb: int, sockets: Path) -> Any:
+class _Own:
+    """The kernel of one run, started for it."""
+
+    def __init__(self, context: RunContext, memory_limit_mb: int) -> None:
+        self._sockets = socket_folder()
+        self.log = context.folder / LOG
+        self.manager = start_kernel(
+            self._sockets,
+            {**kernel_environment(memory_limit_mb), VARIABLE: str(context.folder)},
+            cwd=context.folder,
+            log=self.log,
+        )
+
+    def end(self) -> None:
+        """Kill it and remove its sockets."""
+        end_kernel(self.manager, self._sockets)
+
+
+def socket_folder() -> Path:
+    """Make a folder that only this user can enter, with a short path: a kernel's Unix sockets lie there."""
+    return Path(tempfile.mkdtemp(prefix=f"pitchey-ops-{os.getpid()}-"))
+
+
+def kernel_environment(memory_limit_mb: int) -> dict[str, str]:
+    """Return the variables that a kernel gets: this process's own without what is not for it (`GIVEN`)."""
+    given = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(OURS) or name.removeprefix(OURS).split("__")[0] in GIVEN
+    }
+    return {
+        **given,
+        kernel_module.MEMORY_VARIABLE: str(memory_limit_mb),
+        "MPLBACKEND": "agg",
+        "PYTHONHASHSEED": "0",
+    }
+
+
+def start_kernel(sockets: Path, environment: Mapping[str, str], *, cwd: Path, log: Path) -> Any:
+    """
+    Start a kernel and return its manager; what its process prints goes to *log*.
+
+    It dies with the thread that calls this.
+    """
+    from jupyter_client.asynchronous.client import AsyncKernelClient
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
     from jupyter_core.utils import run_sync
@@ -118,12 +176,25 @@ def _start(context: RunContext, memory_limit_mb: int, sockets: Path) -> Any:
                 language="python",
             )
 
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(WITHHELD)} | {
-        VARIABLE: str(context.folder),
-        kernel_module.MEMORY_VARIABLE: str(memory_limit_mb),
-        "MPLBACKEND": "agg",
-        "PYTHONHASHSEED": "0",
-    }
+    class Client(AsyncKernelClient):  # type: ignore[misc]
+        """Waits for a kernel without the fixed fifth of a second that emptying an empty channel takes."""
+
+        async def wait_for_ready(self, timeout: float | None = None) -> None:
+            """Return when the kernel answers on both channels; what else lies in them has no reader."""
+            deadline = time.monotonic() + (timeout or 60.0)
+            while True:
+                self.kernel_info()
+                with suppress(Empty):
+                    message = await self.shell_channel.get_msg(timeout=1)
+                    if message["msg_type"] == "kernel_info_reply":
+                        await self.iopub_channel.get_msg(timeout=0.2)
+                        self._handle_kernel_info_reply(message)
+                        return
+                if not await self.parent.is_alive():
+                    raise RuntimeError("the kernel died before it was ready")
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"the kernel was not ready after {timeout or 60.0:.0f} s")
+
     # the blocking kind waits for a dead kernel's output for ever: it blocks the loop that would notice the death
     manager = AsyncKernelManager(
         kernel_name="python3",
@@ -132,16 +203,27 @@ def _start(context: RunContext, memory_limit_mb: int, sockets: Path) -> Any:
         ip=str(sockets / "k"),
         connection_file=str(sockets / "kernel.json"),
     )
-    with (context.folder / LOG).open("wb") as log:
-        run_sync(manager.start_kernel)(env=environment, cwd=str(context.folder), stdout=log, stderr=log)
+    manager.client_factory = Client
+    with log.open("wb") as file:
+        run_sync(manager.start_kernel)(env=dict(environment), cwd=str(cwd), stdout=file, stderr=file)
     return manager
+
+
+def end_kernel(manager: Any, sockets: Path) -> None:
+    """Kill a kernel and everything that it started, and remove what is left of it."""
+    from jupyter_core.utils import run_sync
+
+    kill(manager)
+    with suppress(Exception):
+        run_sync(manager.cleanup_resources)()
+    shutil.rmtree(sockets, ignore_errors=True)
 
 
 def _papermill(
     context: RunContext,
     notebook: Path,
     parameters: Mapping[str, Any],
-    manager: Any,
+    kernel: ReadyKernel,
     progress: Progress | None,
 ) -> Outcome:
     lighten()
@@ -170,7 +252,7 @@ def _papermill(
             parameters=dict(parameters),
             progress_bar=False,
             log_output=False,
-            km=manager,
+            km=kernel.manager,
             on_notebook_start=begun,
             on_cell_start=started,
             autosave_cell_every=1,
@@ -181,17 +263,17 @@ def _papermill(
         return Outcome(ending="timed_out", detail=str(exc), cells_done=done, cells=cells)
     except DeadKernelError:
         return Outcome(
-            ending="kernel_died", detail=f"the kernel died{_last_words(context)}", cells_done=done, cells=cells
+            ending="kernel_died", detail=f"the kernel died{_last_words(kernel.log)}", cells_done=done, cells=cells
         )
     except Exception as exc:
         return Outcome(ending="not_started", detail=f"{type(exc).__name__}: {exc}", cells_done=done, cells=cells)
     return Outcome(ending="completed", cells_done=cells, cells=cells)
 
 
-def _last_words(context: RunContext) -> str:
+def _last_words(log: Path) -> str:
     """Return the end of what the kernel's process printed, for the person who looks into its death."""
     try:
-        text = (context.folder / LOG).read_text(encoding="utf-8", errors="replace").strip()
+        text = log.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
         return ""
     return f"; its last words: {text[-400:]}" if text else ""
@@ -202,7 +284,7 @@ def _braces(path: Path) -> str:
     return str(path).replace("{", "{{").replace("}", "}}")
 
 
-def _kill(manager: Any) -> None:
+def kill(manager: Any) -> None:
     """Kill the kernel's process group; it is one of its own, so nobody else is in it."""
     provisioner = getattr(manager, "provisioner", None)
     pid = getattr(provisioner, "pid", None)

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -23,6 +23,7 @@ from ..evidence import ids
 from ..evidence.archive import Archive
 from ..evidence.index import similar_to
 from ..evidence.manifest import RunFacts, versions
+from ..evidence.redact import Redactor
 from ..evidence.signing import read_signer
 from ..models.outcome import Outcome
 from ..models.report import Alert, SeverityLevel
@@ -39,6 +40,9 @@ SIMILAR_WITHIN_S = 0.2
 """Seconds that looking for similar incidents may add to a run; what is not found by then is not shown."""
 WORKING = ("run.json", "kernel.log", "evidence.jsonl", "panels", "record")
 """What a run's folder holds while it runs and not afterwards: all of it is in the evidence or the report."""
+
+
+Stage = Callable[[str], Path]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +73,16 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """A run whose files are complete in its folder, not yet archived; ``facts.end`` is when they were."""
+
+    folder: Path
+    outcome: Outcome
+    report: Mapping[str, Any]
+    facts: RunFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
     """An archived run."""
 
@@ -96,18 +110,24 @@ def run_order(order: Order, *, progress: Progress | None = None) -> Finished:
         prepared.runbook.notebook,
         prepared.parameters,
         memory_limit_mb=prepared.settings.memory_limit_mb,
-        remaining_s=_remaining_s(prepared.context),
+        remaining_s=remaining_s(prepared.context),
         progress=progress,
     )
     return finish(prepared, outcome, executed_s=time.monotonic() - began)
 
 
-def prepare(order: Order) -> Prepared:
-    """Check *order* and make its folder; nothing is written when anything about it is wrong."""
+def prepare(order: Order, *, stage: Stage | None = None) -> Prepared:
+    """
+    Check *order* and make its folder; nothing is written when anything about it is wrong.
+
+    *stage* gives the folder for a run's id; the archive's staging by default.
+    """
     book = runbook(order.runbook)
     known = declared(book.notebook)
     parameters = checked(order.parameters, known, runbook=book.id)
     settings = load(order.environment or str(parameters.get("environment") or "") or None)
+    redactor = redactor_of(settings)
+    parameters = _without_secrets(parameters, redactor)
     started = datetime.now(UTC)
     windows.parse(str(parameters.get("window", "")), now=started)
     alert_time(str(parameters.get("alert_at", "")))
@@ -126,11 +146,11 @@ def prepare(order: Order) -> Prepared:
         run_id=run_id,
         incident_id=order.incident_id or ids.new_incident_id(started),
         runbook=book.id,
-        folder=archive.stage(run_id),
+        folder=(stage or archive.stage)(run_id),
         started=started,
         budget_s=order.budget_s or settings.budget_s,
         environment=settings.environment,
-        alerts=tuple(_storable(alert) for alert in order.alerts),
+        alerts=tuple(_storable(alert, redactor) for alert in order.alerts),
         severity=order.severity or _severity_of(archive, order.incident_id),
         case=None if order.case is None else order.case.resolve(),
         parameters=parameters,
@@ -147,6 +167,15 @@ def prepare(order: Order) -> Prepared:
 
 def finish(prepared: Prepared, outcome: Outcome, *, executed_s: float) -> Finished:
     """Turn what the run left behind into its five files and archive them."""
+    built = build(prepared, outcome, executed_s=executed_s)
+    archive = archive_of(prepared.settings)
+    folder, head = archive.commit(built.facts, built.facts.end)
+    _tell_timeline(archive, prepared, built.report, built.facts.end)
+    return Finished(folder=folder, outcome=built.outcome, report=built.report, ledger_head=head.hash)
+
+
+def build(prepared: Prepared, outcome: Outcome, *, executed_s: float) -> Built:
+    """Turn what the run left behind in its folder into the files that are archived."""
     began = time.monotonic()
     context = prepared.context
     report = _report(prepared, outcome)
@@ -163,24 +192,20 @@ def finish(prepared: Prepared, outcome: Outcome, *, executed_s: float) -> Finish
     )
     _tidy_notebook(prepared)
     _remove_working_files(context.folder)
-    end = datetime.now(UTC)
     facts = RunFacts(
         incident_id=context.incident_id,
         run_id=context.run_id,
         runbook=context.runbook,
         started_by=_who(prepared),
         start=context.started,
-        end=end,
+        end=datetime.now(UTC),
         durations={"execute_s": round(executed_s, 3), "report_s": round(time.monotonic() - began, 3)},
         settings=prepared.settings.public(),
         versions=versions(version("pitchey-ops")),
         completed=outcome.ending == "completed",
         cut_reason="" if outcome.ending == "completed" else f"{outcome.ending}: {outcome.detail}"[:500],
     )
-    archive = archive_of(prepared.settings)
-    folder, head = archive.commit(facts, end)
-    _tell_timeline(archive, prepared, report, end)
-    return Finished(folder=folder, outcome=outcome, report=report, ledger_head=head.hash)
+    return Built(folder=context.folder, outcome=outcome, report=report, facts=facts)
 
 
 def archive_of(settings: Settings) -> Archive:
@@ -191,9 +216,17 @@ def archive_of(settings: Settings) -> Archive:
 
 def open_incident(*, title: str, severity: str, service: str | None, at: datetime) -> str:
     """Open an incident without an alert and return its id."""
-    archive = archive_of(load())
+    settings = load()
+    archive = archive_of(settings)
     incident = ids.new_incident_id(at)
-    entry = {"event": "declared", "title": title[:300], "severity": severity, "service": service, "by": _person()}
+    redactor = redactor_of(settings)
+    entry = {
+        "event": "declared",
+        "title": redactor.text(title)[:300],
+        "severity": severity,
+        "service": None if service is None else redactor.text(service),
+        "by": _person(),
+    }
     archive.append(incident, "timeline", entry, at)
     return incident
 
@@ -260,7 +293,7 @@ def _tidy_notebook(prepared: Prepared) -> None:
             marks["status"] = "pending"
     document.get("metadata", {}).get("papermill", {}).pop("input_path", None)
     document.get("metadata", {}).get("papermill", {}).pop("output_path", None)
-    body = _redactor(prepared).body(json.dumps(document, ensure_ascii=False).encode(), "application/json")
+    body = redactor_of(prepared.settings).body(json.dumps(document, ensure_ascii=False).encode(), "application/json")
     path.write_bytes(body)
 
 
@@ -269,16 +302,17 @@ def _redacted(prepared: Prepared, outcome: Outcome) -> Outcome:
         return outcome
     return Outcome(
         ending=outcome.ending,
-        detail=_redactor(prepared).text(outcome.detail)[:2000],
+        detail=redactor_of(prepared.settings).text(outcome.detail)[:2000],
         cells_done=outcome.cells_done,
         cells=outcome.cells,
     )
 
 
-def _redactor(prepared: Prepared) -> Any:
+def redactor_of(settings: Settings) -> Redactor:
+    """Return what takes secrets out of texts before they are kept."""
     from .asking import redactor_for
 
-    return redactor_for(prepared.settings)
+    return redactor_for(settings)
 
 
 def _remove_working_files(folder: Path) -> None:
@@ -333,11 +367,23 @@ def _severity_of(archive: Archive, incident: str | None) -> SeverityLevel | None
     return None
 
 
-def _storable(alert: Alert) -> Alert:
-    """Return *alert* with texts that can be stored and read: bounded, and without halves of characters."""
+def _without_secrets(value: Any, redactor: Redactor) -> Any:
+    """Return parameters with secrets marked in their texts: they stand in the notebook, the record and the report."""
+    if isinstance(value, str):
+        return redactor.text(value)
+    if isinstance(value, Mapping):
+        return {name: _without_secrets(item, redactor) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_secrets(item, redactor) for item in value]
+    return value
+
+
+def _storable(alert: Alert, redactor: Redactor) -> Alert:
+    """Return *alert* with texts that can be kept: bounded, without secrets and without halves of characters."""
 
     def text(value: str, longest: int) -> str:
-        return value[:longest].encode("utf-8", "replace").decode()
+        # cut first, so that a giant costs little, and once more, since a mark may be longer than what it hides
+        return redactor.text(value[: 2 * longest].encode("utf-8", "replace").decode())[:longest]
 
     return replace(
         alert,
@@ -369,7 +415,8 @@ def _case_folder(folder: Path) -> None:
         )
 
 
-def _remaining_s(context: RunContext) -> float:
+def remaining_s(context: RunContext) -> float:
+    """Return the seconds until the budget of *context* is used up."""
     return context.budget_s - (datetime.now(UTC) - context.started) / timedelta(seconds=1)
 
 
