@@ -9,9 +9,10 @@ nothing that is archived is ever written over.
 from __future__ import annotations
 
 import errno
+import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any, Literal
 from ..errors import RecordError
 from . import ids, manifest
 from .canonical import digest, iso
-from .ledger import FileLedger, Head, Ledger, append_chained, locked, sync_folder
+from .ledger import FileLedger, Head, Ledger, append_all_chained, append_chained, last_head, locked, sync_folder
 from .signing import Signer
 
 STAGING = ".staging"
@@ -130,6 +131,78 @@ class Archive:
             line = {"incident": incident, "file": f"{file}.jsonl", "line": head.position, "line_hash": head.hash}
             self.ledger.append({"kind": "line", **line}, at)
         return head
+
+    def append_many(
+        self, incident: str, file: LineFile, entries: Sequence[tuple[Mapping[str, Any], datetime]]
+    ) -> Head | None:
+        """
+        Add many lines as `append` adds one, each with its time, with one write to each file; None without any.
+
+        Raises
+        ------
+        RecordError
+            When the disk does not take them.
+        """
+        folder = self.root / ids.incident_id(incident)
+        if file not in LINE_FILES:
+            raise RecordError(f"{str(file)[:40]!r}: an incident has {', '.join(LINE_FILES)}")
+        if not entries:
+            return None
+        with locked(self.root / LINES_LOCK):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as exc:
+                raise RecordError(f"{folder}: cannot be made: {_why(exc)}") from exc
+            lines = [{"at": iso(at), "entry": dict(entry)} for entry, at in entries]
+            heads = append_all_chained(folder / f"{file}.jsonl", lines)
+            self._enter(incident, file, heads, entries[-1][1])
+        return heads[-1]
+
+    def enter_missing(self, incident: str, file: LineFile, at: datetime) -> int:
+        """
+        Enter in the ledger what a crash kept it from hearing: lines that stand at a file's end and not in it.
+
+        Returns
+        -------
+        int
+            How many lines it had not heard of.
+        """
+        path = self.root / ids.incident_id(incident) / f"{file}.jsonl"
+        with locked(self.root / LINES_LOCK):
+            known = max(
+                (
+                    int(entry["line"])
+                    for entry in self.ledger.entries()
+                    if entry.get("kind") == "line"
+                    and entry.get("incident") == incident
+                    and entry.get("file") == path.name
+                ),
+                default=0,
+            )
+            last = last_head(path)
+            if last.position <= known:
+                return 0
+            heads = []
+            with path.open("rb") as lines:
+                for line in lines:
+                    if line.endswith(b"\n"):
+                        row = json.loads(line)
+                        heads.append(Head(int(row["n"]), str(row["hash"])))
+            missing = [head for head in heads if head.position > known]
+            self._enter(incident, file, missing, at)
+        return len(missing)
+
+    def _enter(self, incident: str, file: LineFile, heads: Sequence[Head], at: datetime) -> None:
+        rows = [
+            {"kind": "line", "incident": incident, "file": f"{file}.jsonl", "line": h.position, "line_hash": h.hash}
+            for h in heads
+        ]
+        at_once = getattr(self.ledger, "append_many", None)
+        if at_once is not None:
+            at_once(rows, at)
+            return
+        for row in rows:
+            self.ledger.append(row, at)
 
     def runs(self) -> Iterator[Path]:
         """Yield the folders of all archived runs, oldest incident first."""

@@ -12,7 +12,7 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -93,6 +93,19 @@ class FileLedger:
         with locked(self._lock):
             return append_chained(self.path, {**entry, "at": iso(at)})
 
+    def append_many(self, entries: Sequence[Mapping[str, Any]], at: datetime) -> Head:
+        """
+        Add a line for each of *entries*, all of them on disk when this returns, and return the new head.
+
+        Raises
+        ------
+        RecordError
+            When the disk does not take them; then none was added.
+        """
+        with locked(self._lock):
+            heads = append_all_chained(self.path, [{**entry, "at": iso(at)} for entry in entries])
+        return heads[-1] if heads else self.head()
+
     def head(self) -> Head:
         """Return the present head."""
         return last_head(self.path)
@@ -132,24 +145,38 @@ def append_chained(path: Path, entry: Mapping[str, Any]) -> Head:
 
     A last line without its end is what a crash left of an append that was never acknowledged: it is dropped.
     """
+    return append_all_chained(path, [entry])[0]
+
+
+def append_all_chained(path: Path, entries: Sequence[Mapping[str, Any]]) -> list[Head]:
+    """Add chained lines to *path* like `append_chained`, all or none; return the head after each."""
+    if not entries:
+        return []
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as exc:
         raise RecordError(f"{path}: cannot be written, nothing was added: {exc.strerror}") from exc
     try:
         end, head = _end_and_head(handle, path)
-        line, own = line_of(entry, head.position + 1, head.hash)
+        first = head.position == 0
+        lines, heads = [], []
+        for entry in entries:
+            line, own = line_of(entry, head.position + 1, head.hash)
+            head = Head(head.position + 1, own)
+            lines.append(line)
+            heads.append(head)
+        data = b"".join(lines)
         try:
             os.ftruncate(handle, end)
-            if os.pwrite(handle, line, end) != len(line):
+            if os.pwrite(handle, data, end) != len(data):
                 raise OSError(28, "the disk took a part only")
             os.fsync(handle)
         except OSError as exc:
             _quietly_truncate(handle, end)
             raise RecordError(f"{path}: cannot be written, nothing was added: {exc.strerror}") from exc
-        if head.position == 0:
+        if first:
             sync_folder(path.parent)
-        return Head(head.position + 1, own)
+        return heads
     finally:
         os.close(handle)
 

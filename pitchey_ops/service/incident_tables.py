@@ -15,6 +15,7 @@ incidents = sa.Table(
     "ops_incidents",
     metadata,
     sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("service", sa.String(200), nullable=True),
     sa.Column("sender", sa.String(64), nullable=False),

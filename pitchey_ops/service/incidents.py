@@ -8,221 +8,71 @@ hear of the same trouble at once make one incident.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
-from ..diagnosis.severity import worst
 from ..errors import UsageError
 from ..evidence import ids
 from ..evidence.archive import Archive
-from ..models.report import Alert, SeverityLevel
-from ..postmortem.calendar import Calendar, respond_by
-from ..runbooks.catalogue import RUNBOOKS
+from ..models.report import SeverityLevel
+from ..postmortem.calendar import respond_by
+from ..runbooks.catalogue import runbook as known_runbook
+from . import incident_rows as rows
 from . import incident_tables as t
-from .orders import OrderReason, RunOrder, place
-
-IncidentState = Literal["open", "acknowledged", "resolved"]
-Status = Literal["firing", "acknowledged", "resolved", "noted"]
-
-LEVELS: tuple[SeverityLevel, ...] = ("P1", "P2", "P3", "P4")
-PAGING: tuple[SeverityLevel, ...] = ("P1", "P2")
-"""Severities that page somebody; a sender may open so many of them and no more."""
-HELD: SeverityLevel = "P3"
-"""What an alert counts as whose sender has used up its quota of graver ones, until a run sees for itself."""
-VERIFYING = "post.verify"
-"""The step that a resolved notice starts; it is watched like `Rules.watching` says."""
-ALERTS_IN_ORDER = 20
-"""Alerts that a run is told of; the timeline has all of them."""
-FRESH = timedelta(minutes=30)
-"""An alert that began longer ago than this stretches its run's window to when it began."""
-LONGEST_LOOK = timedelta(days=1)
-AHEAD = timedelta(minutes=5)
-_INTAKE_LOCK = 7_242_005  # PostgreSQL advisory lock; any number that nobody else uses
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watching:
-    """A watching step as a series of runs: one every *every_s* for *for_s*, or until so many in a row were healthy."""
-
-    every_s: float
-    for_s: float
-    until_healthy: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quota:
-    """What one sender may start within an hour; what is above it is stored, and neither pages nor pushes ahead."""
-
-    incidents_per_hour: int = 200
-    p1_per_hour: int = 10
-    p2_per_hour: int = 40
-    alerts_per_minute: int = 30_000
-
-    def of(self, severity: SeverityLevel) -> int:
-        """Return how many incidents of *severity* may be opened within an hour."""
-        return {"P1": self.p1_per_hour, "P2": self.p2_per_hour}.get(severity, self.incidents_per_hour)
-
-
-DEFAULT_WATCHING: Mapping[str, Watching] = MappingProxyType(
-    {
-        "outage.watch": Watching(every_s=300, for_s=1800),
-        "security.monitor": Watching(every_s=30, for_s=1800, until_healthy=3),
-        VERIFYING: Watching(every_s=1800, for_s=3600),
-    }
+from . import timeline, verdicts
+from .followups import ask
+from .incident_models import (
+    DEFAULT_RULES,
+    DEFAULT_WATCHING,
+    LEVELS,
+    Event,
+    Incident,
+    IncidentState,
+    IncomingAlert,
+    Quota,
+    Received,
+    Rules,
+    Status,
+    Watching,
 )
+from .intake import grouping
+from .intake.quotas import granted
 
+__all__ = [
+    "DEFAULT_RULES",
+    "DEFAULT_WATCHING",
+    "LEVELS",
+    "Event",
+    "Incident",
+    "IncidentState",
+    "IncomingAlert",
+    "Quota",
+    "Received",
+    "Rules",
+    "Status",
+    "Watching",
+    "acknowledge",
+    "add_event",
+    "declare",
+    "events",
+    "flush_timeline",
+    "incident",
+    "incidents",
+    "order_run",
+    "receive",
+    "resolve",
+    "run_reported",
+    "set_severity",
+    "unflushed",
+]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """
-    How alerts are grouped and what they may start.
-
-    Attributes
-    ----------
-    within_s
-        Alerts about one service that come within so many seconds of each other are one incident.
-    reopen_within_s
-        A trouble that fires again so soon after it was resolved is flapping: the same incident.
-    rerun_after_s
-        After so long the window of an incident's last run has moved on, and a repeated alert is looked into again.
-    forget_after_s
-        An incident that heard nothing for so long takes no more alerts: the next one is a new incident.
-    """
-
-    within_s: float = 900.0
-    reopen_within_s: float = 900.0
-    rerun_after_s: float = 3600.0
-    forget_after_s: float = 86_400.0
-    watching: Mapping[str, Watching] = field(default_factory=lambda: DEFAULT_WATCHING)
-    quota: Quota = Quota()
-    quotas: Mapping[str, Quota] = field(default_factory=dict)
-    calendar: Calendar = Calendar()
-
-    def quota_of(self, sender: str) -> Quota:
-        """Return the quota of *sender*."""
-        return self.quotas.get(sender, self.quota)
-
-
-DEFAULT_RULES = Rules()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncomingAlert:
-    """
-    An alert, or news of one, that was checked and routed.
-
-    Attributes
-    ----------
-    sender
-        The kind of hook that it came through; quotas count by it.
-    trouble
-        What the sender itself calls one trouble: the same text again is the same trouble.
-    alert
-        Its texts are a stranger's. ``severity`` is settled (see `routing`); ``service`` is the group it may join.
-    status
-        ``noted`` is news of a known trouble that changes nothing.
-    by
-        The person who acknowledged or resolved, where the sender says so.
-    incident_id
-        The incident of ours that the sender names as the one this is about.
-    """
-
-    sender: str
-    trouble: str
-    alert: Alert
-    status: Status = "firing"
-    runbook: str = "triage"
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    by: str = ""
-    text: str = ""
-    link: str | None = None
-    incident_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
-    """
-    Where an alert was put.
-
-    Attributes
-    ----------
-    incident_id
-        None for news of a trouble that nobody has heard of: there is nothing to close or to acknowledge.
-    ordered
-        The run that it asks for, if it does.
-    held
-        The severity that it claims and was not given, because its sender's quota is used up.
-    """
-
-    incident_id: str | None
-    new: bool = False
-    ordered: str | None = None
-    held: SeverityLevel | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incident:
-    """
-    An incident as it stands.
-
-    Attributes
-    ----------
-    clock_at, respond_by
-        Since when, and until when, somebody must have responded (UTC).
-    verdict
-        Of the latest run that an alert or a person asked for: ``run, runbook, at, state, cause, confidence, severity,
-        onset, summary, next_step``; None until there is one. ``watch`` in it is the latest look since.
-    alerts, events
-        How many are on its timeline.
-    """
-
-    id: str
-    title: str
-    service: str | None
-    sender: str
-    severity: SeverityLevel
-    state: IncidentState
-    opened_at: datetime
-    clock_at: datetime
-    respond_by: datetime
-    last_alert_at: datetime
-    acknowledged_at: datetime | None
-    acknowledged_by: str | None
-    resolved_at: datetime | None
-    resolved_by: str | None
-    verdict: Mapping[str, Any] | None
-    alerts: int
-    events: int
-    updated_at: datetime
-
-    @property
-    def clock_runs(self) -> bool:
-        """Whether somebody still has to respond."""
-        return self.state == "open" and self.acknowledged_at is None
-
-    def overdue(self, now: datetime) -> bool:
-        """Whether the promise to respond was, or is being, broken."""
-        return (self.acknowledged_at or self.resolved_at or now) > self.respond_by
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """One line of an incident's timeline; ``entry["event"]`` is *event*, texts of strangers are as they came."""
-
-    position: int
-    at: datetime
-    event: str
-    entry: Mapping[str, Any]
-
-
-# ── what comes in ────────────────────────────────────────────────────────────────────────────────────────────────
+RUNS_BY_PEOPLE_PER_HOUR = 60
+PERSON = "person"
+"""The sender of what people declare and ask for."""
 
 
 def receive(
@@ -236,15 +86,19 @@ def receive(
     UsageError
         It names a runbook or a severity that there is not; nothing was written.
     """
-    if incoming.runbook not in RUNBOOKS:
-        raise UsageError(f"no runbook {incoming.runbook[:60]!r}. Nothing was stored.")
-    _turn(connection)
-    raise NotImplementedError
+    return grouping.receive(connection, incoming, now, rules)
 
 
-def acknowledge(connection: sa.Connection, incident_id: str, by: str, now: datetime) -> bool:
-    """Stop the response clock of an incident; whether that changed anything (the first name stays)."""
-    raise NotImplementedError
+def acknowledge(connection: sa.Connection, incident_id: str, by: str, now: datetime, *, via: str = "") -> bool:
+    """
+    Stop the response clock of an incident; whether that changed anything (the first name stays).
+
+    Raises
+    ------
+    UsageError
+        There is no such incident.
+    """
+    return grouping.acknowledged(connection, rows.needed(connection, incident_id), by, now, via=via)
 
 
 def resolve(
@@ -256,8 +110,19 @@ def resolve(
     text: str = "",
     rules: Rules = DEFAULT_RULES,
 ) -> bool:
-    """Close an incident's clocks and place the run that checks whether it is over; whether that changed anything."""
-    raise NotImplementedError
+    """
+    Close an incident's clocks and place the run that checks whether it is over; whether that changed anything.
+
+    Raises
+    ------
+    UsageError
+        There is no such incident.
+    """
+    row = rows.needed(connection, incident_id)
+    if row["state"] == "resolved":
+        return False
+    grouping.resolved(connection, row, by, now, why=text, rules=rules)
+    return True
 
 
 def set_severity(
@@ -268,8 +133,29 @@ def set_severity(
     now: datetime,
     rules: Rules = DEFAULT_RULES,
 ) -> bool:
-    """Set the severity on a person's word, the only way down; only something graver than what it was raises it again."""
-    raise NotImplementedError
+    """
+    Set the severity on a person's word, the only way down; whether that changed anything.
+
+    What a person lowered is raised again only by something graver than what the person overruled.
+
+    Raises
+    ------
+    UsageError
+        There is no such incident or severity.
+    """
+    if severity not in LEVELS:
+        raise UsageError(f"severity {str(severity)[:20]!r}: expected P1, P2, P3 or P4. Nothing was changed.")
+    row = rows.needed(connection, incident_id)
+    before: SeverityLevel = row["severity"]
+    if severity == before:
+        return False
+    overruled = None
+    if LEVELS.index(severity) > LEVELS.index(before):
+        overruled = min(filter(None, (before, row["overruled"])))
+    entry = {"event": "severity", "from": before, "severity": severity, "by": by}
+    due = respond_by(severity, row["clock_at"], rules.calendar)
+    rows.tell(connection, row, entry, now, severity=severity, overruled=overruled, respond_by=due)
+    return True
 
 
 def declare(
@@ -282,8 +168,30 @@ def declare(
     service: str | None = None,
     rules: Rules = DEFAULT_RULES,
 ) -> str:
-    """Open an incident on a person's word and return its id; `order_run` asks for its runs."""
-    raise NotImplementedError
+    """
+    Open an incident on a person's word and return its id; `order_run` asks for its runs.
+
+    Raises
+    ------
+    UsageError
+        There is no such severity.
+    """
+    if severity not in LEVELS:
+        raise UsageError(f"severity {str(severity)[:20]!r}: expected P1, P2, P3 or P4. Nothing was opened.")
+    rows.turn(connection)
+    row = rows.opened(
+        connection,
+        title=title,
+        service=service,
+        sender=PERSON,
+        severity=severity,
+        now=now,
+        rules=rules,
+        kind="declared",
+    )
+    entry = {"event": "declared", "title": row["title"], "severity": severity, "service": service, "by": by}
+    rows.tell(connection, row, entry, now)
+    return str(row["id"])
 
 
 def order_run(
@@ -295,16 +203,34 @@ def order_run(
     *,
     parameters: Mapping[str, Any] | None = None,
 ) -> str | None:
-    """Place a run that a person asks for and return its id; None where too many were asked for within the hour."""
-    raise NotImplementedError
+    """
+    Place a run that a person asks for and return its id; None where people asked for too many within the hour.
+
+    Raises
+    ------
+    UsageError
+        There is no such runbook or incident.
+    """
+    known_runbook(runbook)
+    rows.turn(connection)
+    row = rows.needed(connection, incident_id)
+    if not granted(connection, PERSON, "run", RUNS_BY_PEOPLE_PER_HOUR, now):
+        return None
+    run_id = ask(connection, row, runbook, "person", now, parameters=parameters)
+    rows.tell(connection, row, {"event": "asked", "run": run_id, "runbook": runbook, "by": by}, now)
+    return run_id
 
 
 def add_event(connection: sa.Connection, incident_id: str, entry: Mapping[str, Any], now: datetime) -> int:
-    """Add a line to an incident's timeline (``entry["event"]`` says what it is); return its position."""
-    raise NotImplementedError
+    """
+    Add a line to an incident's timeline (``entry["event"]`` says what it is); return its position.
 
-
-# ── what runs tell ───────────────────────────────────────────────────────────────────────────────────────────────
+    Raises
+    ------
+    UsageError
+        There is no such incident.
+    """
+    return rows.tell(connection, rows.needed(connection, incident_id), entry, now)
 
 
 def run_reported(
@@ -320,7 +246,7 @@ def run_reported(
 
     *report* is ``report.json``; a run that no order asked for (by hand) is taken, too.
     """
-    raise NotImplementedError
+    return verdicts.run_reported(connection, incident_id, run_id, report, now, rules)
 
 
 def flush_timeline(connection: sa.Connection, archive: Archive, incident_id: str) -> int:
@@ -329,21 +255,27 @@ def flush_timeline(connection: sa.Connection, archive: Archive, incident_id: str
 
     Every line carries its position as ``seq``; what stands in the file decides, so that a crash anywhere neither
     loses a line nor writes one twice, and every archive of several gets the whole.
+
+    Raises
+    ------
+    RecordError
+        The disk does not take it; nothing is lost, the next call goes on where the file ends.
     """
-    raise NotImplementedError
+    return timeline.flush_timeline(connection, archive, incident_id)
 
 
 def unflushed(connection: sa.Connection, *, limit: int = 100) -> list[str]:
     """Return incidents whose timeline has lines that no archive was given yet."""
-    raise NotImplementedError
-
-
-# ── what there is ────────────────────────────────────────────────────────────────────────────────────────────────
+    return timeline.unflushed(connection, limit=limit)
 
 
 def incident(connection: sa.Connection, incident_id: str) -> Incident | None:
     """Return an incident, None where there is none of this id."""
-    raise NotImplementedError
+    if not ids.is_incident_id(incident_id):
+        return None
+    chosen = sa.select(t.incidents).where(t.incidents.c.id == incident_id)
+    row = connection.execute(chosen).mappings().first()
+    return None if row is None else rows.shown(row)
 
 
 def incidents(
@@ -356,15 +288,27 @@ def incidents(
     limit: int = 100,
 ) -> list[Incident]:
     """Return incidents, newest first; empty filters let all through."""
-    raise NotImplementedError
+    chosen = sa.select(t.incidents).order_by(t.incidents.c.opened_at.desc(), t.incidents.c.id.desc()).limit(limit)
+    if states:
+        chosen = chosen.where(t.incidents.c.state.in_(states))
+    if severities:
+        chosen = chosen.where(t.incidents.c.severity.in_(severities))
+    if service is not None:
+        chosen = chosen.where(t.incidents.c.service == rows.text(service, rows.LONGEST_NAME))
+    if before is not None:
+        chosen = chosen.where(t.incidents.c.opened_at < before)
+    return [rows.shown(row) for row in connection.execute(chosen).mappings()]
 
 
 def events(connection: sa.Connection, incident_id: str, *, after: int = 0, limit: int = 1000) -> list[Event]:
     """Return an incident's timeline after position *after*, oldest first."""
-    raise NotImplementedError
-
-
-def _turn(connection: sa.Connection) -> None:
-    """Wait until no other process stores alerts; SQLite's transaction is that already."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.text("select pg_advisory_xact_lock(:n)"), {"n": _INTAKE_LOCK})
+    chosen = (
+        sa.select(t.events)
+        .where(t.events.c.incident_id == rows.text(incident_id, 32), t.events.c.position > after)
+        .order_by(t.events.c.position)
+        .limit(limit)
+    )
+    return [
+        Event(position=row["position"], at=row["at"], event=row["event"], entry=json.loads(row["entry"]))
+        for row in connection.execute(chosen).mappings()
+    ]
