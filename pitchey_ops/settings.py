@@ -145,6 +145,15 @@ class Settings(BaseSettings):
     sentry_frontend_projects: Names = ()
     pagerduty_escalation_policies: Names = ()
     pagerduty_service: str | None = None
+    pagerduty_from: str = Field("", description="E-mail address of the PagerDuty user in whose name is changed")
+    pagerduty_events_url: str | None = Field(None, description="PagerDuty's event intake, where it is another one")
+    statuspage_page: str | None = Field(None, description="Id of our public status page")
+    slack_channel: str = Field("", description="Id of the channel of incidents, such as C0123ABCD")
+    slack_alerts_channel: str = Field("", description="Id of the channel that the alerts service tells")
+    kv_namespace: str | None = Field(None, description="Id of the monitoring's KV namespace")
+    kv_prefixes: Names = Field(("logs:stats:", "health:"), description="Beginnings of the keys that may be cleared")
+    second_person: Names = Field((), description="Severities whose actions a second person must confirm, such as P1")
+    actions_per_10_min: int = Field(10, ge=1, le=100, description="Actions that may be applied in ten minutes")
     r2_bucket: str | None = None
     r2_region: str = "auto"
     log_environment: str = "production"
@@ -178,7 +187,7 @@ class Settings(BaseSettings):
 
     _file: ClassVar[dict[str, Any]] = {}
 
-    @field_validator(*(f"{name}_url" for name in SERVICES), "origin", "dashboard_url")
+    @field_validator(*(f"{name}_url" for name in SERVICES), "origin", "dashboard_url", "pagerduty_events_url")
     @classmethod
     def _plain_address(cls, value: str | None) -> str | None:
         if value is None or value == "":
@@ -433,6 +442,8 @@ def _misspelt(environment: Mapping[str, str]) -> list[str]:
     known = [f"PITCHEY_OPS_{name.upper()}" for name in Settings.model_fields]
     found = []
     for name in sorted(environment):
+        if name.startswith("PITCHEY_OPS_WRITE_"):  # credentials of `actions.apply`, no settings
+            continue
         if name.startswith("PITCHEY_OPS_") and name not in known and "__" not in name:
             near = get_close_matches(name, known, n=1, cutoff=0.9)
             found += [f"{name[:60]}: unknown variable; did you mean {near[0]}?" for _ in near]
