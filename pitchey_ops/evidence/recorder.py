@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,23 @@ class Recorder:
         RecordError
             When its key was recorded before, or the disk does not take it.
         """
+        self._write(self._line(exchange, salt or secrets.token_hex(16)))
+
+    def exchanges(self, exchanges: Sequence[Exchange]) -> None:
+        """
+        Record *exchanges* by one write.
+
+        Raises
+        ------
+        RecordError
+            As `exchange`; of those before a key that comes twice nothing is recorded either.
+        """
+        salts = secrets.token_bytes(16 * len(exchanges))
+        lines = [self._line(one, salts[16 * n : 16 * n + 16].hex()) for n, one in enumerate(exchanges)]
+        if lines:
+            self._write(b"".join(lines))
+
+    def _line(self, exchange: Exchange, salt: str) -> bytes:
         with self._lock:
             if exchange.key in self._keys:
                 raise RecordError(f"{exchange.key}: recorded twice; every question of a run needs its own key")
@@ -55,18 +72,20 @@ class Recorder:
             row["body_sha256"] = store_body(self.folder, exchange.body)
         else:
             row = exchange.to_json()
-        self.event("exchange", {**row, "salt": salt or secrets.token_hex(16)})
+        return one_line({"record": "exchange", **row, "salt": salt})
 
     def event(self, kind: str, row: dict[str, Any]) -> None:
         """Record something that is not an exchange: a cell that was reached, a cut, a note."""
-        line = one_line({"record": kind, **row})
+        self._write(one_line({"record": kind, **row}))
+
+    def _write(self, lines: bytes) -> None:
         try:
             with self._lock:
-                written = os.write(self._fd, line)
+                written = os.write(self._fd, lines)
         except OSError as exc:
             raise RecordError(f"{self.folder / LINES}: cannot be written: {exc.strerror}") from exc
-        if written != len(line):
-            raise RecordError(f"{self.folder / LINES}: the disk took {written} of {len(line)} bytes")
+        if written != len(lines):
+            raise RecordError(f"{self.folder / LINES}: the disk took {written} of {len(lines)} bytes")
 
     def close(self) -> None:
         """Let go of the file."""

@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 
 from .app import create_app
 from .clock import LoopClock
+from .lane import LaneProtocol
 from .state import Options
 from .world import World
 
@@ -52,10 +53,11 @@ def _bind(host: str, port: int) -> socket.socket:
 def _config(app: Starlette) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="h11",
+        http=LaneProtocol,
         ws="websockets-sansio",
         loop="asyncio",
         lifespan="off",
+        proxy_headers=False,
         log_level=logging.WARNING,
         access_log=False,
         date_header=False,  # the sandbox has its own time
@@ -150,6 +152,8 @@ def serve(
     """
     clock = LoopClock(world.now_ms, speed=speed)
     app = create_app(world, clock=clock, breaks=breaks, fresh=fresh, options=options)
+    app.state.sandbox.logs.warm()
+    app.state.sandbox.archive.warm()
     bound = _bind(host, port)
     number: int = bound.getsockname()[1]
     url = f"http://{f'[{host}]' if ':' in host else host}:{number}"

@@ -198,6 +198,10 @@ class LogStore:
         self._posted_keys: list[str] = []
         self._counter = 0
 
+    def warm(self) -> None:
+        """Make the order of keys now, rather than at the first question."""
+        assert self._order
+
     @cached_property
     def _rows(self) -> pl.DataFrame:
         rows = self._world.logs.filter(pl.col("stored"))
@@ -486,6 +490,11 @@ class ArchiveStore:
     def __init__(self, world: World) -> None:
         self._world = world
         self._posted: dict[str, tuple[int, dict[str, Any]]] = {}
+        self._made: dict[str, StoredObject] = {}  # objects are made once: a listing shows their sizes
+
+    def warm(self) -> None:
+        """Make the order of keys now, rather than at the first question."""
+        assert self._order
 
     @cached_property
     def _order(self) -> tuple[pl.Series, _Ints, _Ints]:
@@ -524,6 +533,9 @@ class ArchiveStore:
         if key in self._posted and self._posted[key][0] <= now_ms:
             at, entry = self._posted[key]
             return StoredObject(key=key, body=js.stringify(entry), modified_ms=at)
+        made = self._made.get(key)
+        if made is not None and made.modified_ms <= now_ms:
+            return made
         keys, arrival, _ = self._order
         place = bisect.bisect_left(keys, key)
         if place < len(keys) and keys[place] == key and arrival[place] <= now_ms:
@@ -533,11 +545,13 @@ class ArchiveStore:
     def _objects(self, places: Iterable[int]) -> list[StoredObject]:
         keys, arrival, row = self._order
         wanted = list(places)
-        table = self._world.logs[row[wanted].tolist()]
-        return [
-            StoredObject(key=keys[place], body=js.stringify(entry_of(found)), modified_ms=int(arrival[place]))
-            for place, found in zip(wanted, table.iter_rows(named=True), strict=True)
-        ]
+        names: list[str] = keys.gather(wanted).to_list()
+        made = self._made
+        new = [(name, place) for name, place in zip(names, wanted, strict=True) if name not in made]
+        table = self._world.logs[row[[place for _, place in new]].tolist()] if new else self._world.logs.clear()
+        for (name, place), found in zip(new, table.iter_rows(named=True), strict=True):
+            made[name] = StoredObject(key=name, body=js.stringify(entry_of(found)), modified_ms=int(arrival[place]))
+        return [made[name] for name in names]
 
     def page(self, *, prefix: str, after: str, delimiter: str, limit: int, now_ms: int) -> ObjectPage:
         """

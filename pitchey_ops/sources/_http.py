@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
-from typing import Protocol
+from itertools import islice
+from typing import Protocol, runtime_checkable
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -42,6 +44,7 @@ from ._budget import Budget
 from ._slots import Slots
 from ._sql import Database, reason_of
 from ._tail import AROUND_S, BUDGET_SHARE, TailFault, Watch
+from ._wire import Ask, Connection, Plain, connected
 
 # httpcore looks for sniffio anew on every request; told once that it is not there, it takes asyncio at once
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
@@ -54,6 +57,12 @@ RETRY_AFTER_MAX_S = 10.0
 REDIRECTS = 3
 SILENT_AFTER = 4
 """After so many questions in a row without an answer a source is left alone for the rest of the run."""
+MANY_FROM = 8
+"""From so many small reads of one host on, connections of their own are worth it."""
+MANY_AT_A_TIME = 16
+"""Small reads that a connection does before it lets go of its slot."""
+SMALL_BYTES = 1024 * 1024
+"""Larger answers are left to the careful client."""
 USER_AGENT = "pitchey-ops/1 (incident runbook; read-only)"
 
 
@@ -76,12 +85,25 @@ class Redacts(Protocol):
         """Return the body without secrets; JSON stays JSON of the same shape."""
         ...
 
+    def harmless(self, values: Sequence[bytes], /) -> list[bool]:
+        """Tell of each text whether `text` and `body` would certainly leave it as it is."""
+        ...
+
 
 class Records(Protocol):
     """Keeps exchanges."""
 
     def exchange(self, exchange: Exchange) -> None:
         """Keep *exchange*."""
+        ...
+
+
+@runtime_checkable
+class RecordsMany(Records, Protocol):
+    """Keeps many exchanges at once."""
+
+    def exchanges(self, exchanges: Sequence[Exchange]) -> None:
+        """Keep *exchanges*."""
         ...
 
 
@@ -112,6 +134,9 @@ class LiveChannel:
         self._hosts = frozenset(_origin(url) for url in configured if url is not None)
         self._pool = _pool(settings)
         self._silent: dict[str, int] = {}
+        self._wires: dict[str, list[Connection]] = {}
+        self._rough: set[str] = set()
+        self._open_names: dict[tuple[str, ...], bool] = {}
         self._archive_since: datetime | None = None
         self._sockets = transport is None
         self._http = httpx.AsyncClient(
@@ -129,6 +154,8 @@ class LiveChannel:
 
     async def close(self) -> None:
         """Close every connection."""
+        for connection in (one for many in self._wires.values() for one in many):
+            connection.abort()
         await self._http.aclose()
         if self._database is not None:
             await self._database.close()
@@ -138,6 +165,23 @@ class LiveChannel:
         exchange = await self._asked_or_shared(question)
         self._recorder.exchange(exchange)
         return exchange
+
+    async def ask_many(self, questions: Sequence[Question]) -> list[Exchange]:
+        """
+        Put many small reads of one host and return their exchanges in the same order.
+
+        Plain answers come over kept connections, each holding one slot of the host. Whatever is not plain, and
+        everything else, is put by `ask`, so that limits, retries and words are the same for both ways.
+        """
+        found = await self._streamed(questions)
+        if isinstance(self._recorder, RecordsMany):
+            self._recorder.exchanges(list(found.values()))
+        else:
+            for exchange in found.values():
+                self._recorder.exchange(exchange)
+        left = [place for place in range(len(questions)) if place not in found]
+        found.update(zip(left, await asyncio.gather(*(self.ask(questions[place]) for place in left)), strict=True))
+        return [found[place] for place in range(len(questions))]
 
     async def kept(self, question: Question) -> Exchange:
         """Return what a run was answered within ``question.share_for_s``, recorded; it is not asked again."""
@@ -235,6 +279,126 @@ class LiveChannel:
         exchange: Exchange = await retrying(once)
         self._note(question, exchange)
         return replace(exchange, attempts=tuple(attempts))
+
+    async def _streamed(self, questions: Sequence[Question]) -> dict[int, Exchange]:
+        """Put *questions* over connections of their own; return the plain answers by place."""
+        base = self._one_host(questions) if self._sockets and len(questions) >= MANY_FROM else None
+        if base is None:
+            return {}
+        first = questions[0]
+        slot = self._slot(first)
+        if slot in self._rough or (first.source == "r2" and self._archive_left_s() <= 0):
+            return {}
+        headers = self._token(first, first.url)
+        asks = iter(
+            [
+                Ask(place=place, target=question.url[len(base) :], headers={**question.headers, **headers})
+                for place, question in enumerate(questions)
+            ]
+        )
+        answers: list[tuple[int, datetime, Plain]] = []
+
+        def answered(ask: Ask, plain: Plain) -> None:
+            answers.append((ask.place, self._clock.now() - timedelta(seconds=plain.took_s), plain))
+
+        def while_time(some: Iterator[Ask]) -> Iterator[Ask]:
+            for ask in some:
+                if self._allowed_s(first) <= 0 or (first.source == "r2" and self._archive_left_s() <= 0):
+                    return
+                yield ask
+
+        async def work() -> None:
+            connection = await self._wire(first.url, slot)
+            while connection is not None and connection.usable:
+                async with AsyncExitStack() as stack:
+                    if not await self._held(first, stack):
+                        break
+                    some = list(islice(asks, MANY_AT_A_TIME))
+                    await connection.run(while_time(iter(some)), answered, silent_s=first.timeout_s)
+                if len(some) < MANY_AT_A_TIME:
+                    break
+            if connection is not None and connection.usable:
+                self._wires.setdefault(slot, []).append(connection)
+            else:  # it will not be tried again: what comes from there is not plain
+                self._rough.add(slot)
+
+        await asyncio.gather(*(work() for _ in range(self._settings.concurrency_per_host)))
+        return self._plain_exchanges(questions, answers)
+
+    async def _wire(self, url: str, slot: str) -> Connection | None:
+        """Return a kept connection to the host of *url*, or a new one."""
+        kept = self._wires.get(slot)
+        while kept:
+            connection = kept.pop()
+            if connection.usable:
+                return connection
+        parts = httpx.URL(url)
+        return await connected(
+            parts.scheme,
+            parts.host,
+            _origin(url)[2] or 0,
+            netloc=parts.netloc.decode("ascii"),
+            user_agent=USER_AGENT,
+            max_bytes=min(SMALL_BYTES, self._settings.max_answer_bytes),
+            connect_s=self._settings.connect_timeout_s,
+        )
+
+    def _one_host(self, questions: Sequence[Question]) -> str | None:
+        """Return what the addresses of *questions* have in common before their paths, if all are plain reads of it."""
+        first = questions[0]
+        if self._refusal(first.url) is not None:
+            return None
+        path = httpx.URL(first.url).raw_path.decode("ascii")
+        base = first.url.removesuffix(path)
+        if first.url == base or not base.endswith(httpx.URL(first.url).netloc.decode("ascii")):
+            return None
+        for question in questions:
+            plain = question.kind == "http" and question.method == "GET" and question.body is None
+            alone = question.share_for_s <= 0 and question.source == first.source
+            if not (plain and alone and question.url.startswith(base) and _TARGET.fullmatch(question.url, len(base))):
+                return None
+        return base
+
+    def _plain_exchanges(
+        self, questions: Sequence[Question], answers: Sequence[tuple[int, datetime, Plain]]
+    ) -> dict[int, Exchange]:
+        """Return the exchanges of plain *answers*, redacted: those that cannot hold a secret all at once."""
+        redactor = self._redactor
+        texts = [
+            b"\n".join((questions[place].url.encode("ascii"), *(v.encode("ascii") for v in plain.headers.values())))
+            + b"\n\0\n"
+            + plain.body
+            for place, _, plain in answers
+        ]
+        found: dict[int, Exchange] = {}
+        for (place, at, plain), harmless in zip(answers, redactor.harmless(texts), strict=True):
+            question, headers, body = questions[place], plain.headers, plain.body
+            url = question.url
+            names = tuple(headers)
+            known = self._open_names.get(names)
+            if known is None:
+                blank = dict.fromkeys(names, "x")
+                known = self._open_names[names] = "referer" not in blank and redactor.headers(blank) == blank
+            if not (harmless and known) or body[:2] == b"\x1f\x8b":
+                url, headers = redactor.url(url), redactor.headers(headers)
+                body = redactor.body(body, headers.get("content-type"))
+            took_ms = round(plain.took_s * 1000, 3)
+            found[place] = Exchange(
+                key=question.key,
+                source=question.source,
+                kind="http",
+                method="GET",
+                url=url,
+                at=at,
+                took_ms=took_ms,
+                outcome="answered",
+                status=200,
+                headers=headers,
+                body=body,
+                request_headers=redactor.headers(question.headers) if question.headers else {},
+                attempts=(Attempt(at=at, took_ms=took_ms, outcome="answered", status=200),),
+            )
+        return found
 
     def _archive_left_s(self) -> float:
         """Seconds left for the archive: thousands of small reads must not take the run's time from the rest."""
@@ -545,6 +709,9 @@ class _TooLarge(Exception):
 
 class _Unreadable(Exception):
     """The body is packed in a way that was not asked for."""
+
+
+_TARGET = re.compile(r"/[A-Za-z0-9/_.~%-]*")
 
 
 def _may_be_shared(question: Question, exchange: Exchange) -> bool:

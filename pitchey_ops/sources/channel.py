@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from ..models.exchange import Exchange, Question
 
@@ -17,3 +19,19 @@ class Channel(Protocol):
     async def ask(self, question: Question) -> Exchange:
         """Put *question* once (with its retries) and return the exchange."""
         ...
+
+
+@runtime_checkable
+class ManyChannel(Channel, Protocol):
+    """A channel with a shorter way for many small reads of one host."""
+
+    async def ask_many(self, questions: Sequence[Question]) -> list[Exchange]:
+        """Put *questions* and return their exchanges in the same order."""
+        ...
+
+
+async def ask_many(channel: Channel, questions: Sequence[Question]) -> list[Exchange]:
+    """Put *questions* by whatever way *channel* has and return their exchanges in the same order."""
+    if isinstance(channel, ManyChannel):
+        return await channel.ask_many(questions)
+    return list(await asyncio.gather(*(channel.ask(question) for question in questions)))

@@ -27,6 +27,7 @@ from ..errors import BadPayload, SourceError
 from ..models.exchange import Exchange, Question
 from ..models.observation import Coverage, Observation
 from ..models.window import Window
+from .channel import ask_many
 from .logs import is_name, parse_entries
 from .reading import (
     LOOKBACK,
@@ -50,7 +51,7 @@ MAX_OBJECTS = 1500
 MAX_PAGES = 10
 """Pages of 1,000 keys that are listed at most for one service and hour."""
 
-BATCH = 64
+BATCH = 128
 LATE = timedelta(minutes=5)
 """How long after the window an entry of the window may arrive and still be read with the first."""
 
@@ -199,7 +200,7 @@ class R2(Source):
         wanted = order[: self.max_objects]
         for start in range(0, len(wanted), BATCH):
             batch = wanted[start : start + BATCH]
-            exchanges = await asyncio.gather(*(self._object(key) for key in batch))
+            exchanges = await ask_many(self.channel, [self._object(key) for key in batch])
             for key, exchange in zip(batch, exchanges, strict=True):
                 read[key.service].append((key, exchange))
             if any(exchange.outcome == "not_asked" for exchange in exchanges):
@@ -268,7 +269,7 @@ class R2(Source):
                 break
         return exchanges
 
-    async def _object(self, key: _Key) -> Exchange:
+    def _object(self, key: _Key) -> Question:
         short = key.path.removeprefix(f"logs/{self.settings.log_environment}/")
         question = self.question(
             observation_id(self.name, "object", short),
@@ -276,7 +277,7 @@ class R2(Source):
             share_for_s=0.0,  # thousands of small answers; each is cheaper asked again than kept
         )
         assert question is not None
-        return await self.channel.ask(self._signed(question))
+        return self._signed(question)
 
     def _hour(self, hour: datetime) -> str:
         return f"logs/{self.settings.log_environment}/{hour:%Y-%m-%d}/{hour:%H}/"

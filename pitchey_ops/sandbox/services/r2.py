@@ -33,15 +33,24 @@ class R2(Service):
             return _error(501, "NotImplemented", "The buckets cannot be listed here.")
         if not key:
             return self._list(request, bucket)
-        found = self.state.archive.get(key, self.state.now_ms)
+        found = self.object(path)
         if found is None:
             return _error(404, "NoSuchKey", "The specified key does not exist.")
+        headers, body = found
+        return Response(body, headers=headers)
+
+    def object(self, path: str) -> tuple[dict[str, str], bytes] | None:
+        """Return headers and body of the object at ``/{bucket}/{key}``, None where there is none."""
+        found = self.state.archive.get(path.lstrip("/").partition("/")[2], self.state.now_ms)
+        if found is None:
+            return None
         headers = {
             "content-type": "application/json",
             "etag": _etag(found),
             "last-modified": http_date(found.modified_ms),
+            "content-length": str(len(found.body)),
         }
-        return Response(found.body, headers=headers)
+        return headers, found.body
 
     def _list(self, request: Request, bucket: str) -> Response:
         asked = request.query_params
