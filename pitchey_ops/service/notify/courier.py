@@ -58,7 +58,7 @@ class Courier:
         self._stop.set()
         self.nudge()
         until = time.monotonic() + timeout_s
-        for thread in self._threads:
+        for thread in (one for one in self._threads if one.is_alive()):
             thread.join(max(0.0, until - time.monotonic()))
 
     def deliver_due(self, notifier: Notifier) -> int:

@@ -167,6 +167,7 @@ def claim(connection: sa.Connection, notifier: str, holder: str, now: float) -> 
         .where(messages.c.next_at <= now, messages.c.lease_until <= now)
         .order_by(messages.c.rank, messages.c.made_at, messages.c.key)
         .limit(1)
+        .with_for_update(skip_locked=True)
     )
     row = connection.execute(chosen).mappings().first()
     if row is None:
@@ -293,5 +294,5 @@ def _is_open() -> sa.ColumnElement[bool]:
 
 def _insert_once(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> bool:
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    done = connection.execute(insert(table).values(**row).on_conflict_do_nothing(index_elements=["key"]))
-    return done.rowcount == 1
+    made = insert(table).values(**row).on_conflict_do_nothing(index_elements=["key"]).returning(table.c.key)
+    return connection.execute(made).first() is not None

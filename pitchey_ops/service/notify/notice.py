@@ -14,6 +14,7 @@ CHANGES: tuple[Kind, ...] = ("acknowledged", "resolved", "reopened", "severity")
 LEVELS = ("P1", "P2", "P3", "P4")
 TEXT_KEPT = 1_000
 NAMES_KEPT = 3
+_HEAD = re.compile(r"(\d{1,12}:)?[0-9a-f]{64}\Z", re.ASCII)
 _PAGERDUTY_ID = re.compile(r"[A-Z0-9]{6,32}\Z")
 
 
@@ -83,8 +84,12 @@ def from_report(incident_id: str, report: Mapping[str, Any], at: datetime) -> No
 
 
 def of_archive(incident_id: str, run_id: str, ledger_head: str, at: datetime) -> Notice:
-    """Return the notice that a run is archived and where the ledger stood then."""
-    told = {"ledger_head": _short(ledger_head, 90)}
+    """
+    Return the notice that a run is archived and where the ledger stood then.
+
+    A head that is none is not printed: it stands in messages as it is, to be copied.
+    """
+    told = {"ledger_head": ledger_head if _HEAD.match(ledger_head) else "unknown"}
     return Notice(
         key=f"archived|{run_id}", incident_id=incident_id, kind="archived", at=at, run_id=run_id, told=told
     )  # fmt: skip

@@ -141,7 +141,7 @@ class Slack:
         quoted = any(part.quoted for _, told in [("", summary), *facts] for part in told)
         if quoted:
             blocks.append(_context(escaped(FENCE_NOTE)))
-        return f"{escaped(head)}: {mrkdwn(summary, 700)}"[:FALLBACK_LIMIT], blocks
+        return _cut(f"{escaped(head)}: {mrkdwn(summary, 700)}", FALLBACK_LIMIT), blocks
 
     def _links(self, story: Story) -> Iterator[str]:
         latest, archived = story.latest, story.archived
@@ -153,7 +153,7 @@ class Slack:
         if archived is None:
             yield "charts and record follow"
         else:
-            yield f"record: ledger `{escaped(archived.told['ledger_head'], 90)}`"
+            yield f"record: ledger `{archived.told['ledger_head']}`"
 
     # ── the thread ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -191,7 +191,7 @@ class Slack:
                 lines = [] if verdict is None else [mrkdwn(words.summary(verdict), 1500)]
                 lines.append(mrkdwn([Part("Response clock: "), *words.clock(story, self.config.days)], 500))
                 where = f"<{page}|Open the report>" if page else f"Report of {notice.run_id}"
-                lines.append(f"{where} · {notice.run_id} · record: ledger `{escaped(told['ledger_head'], 90)}`")
+                lines.append(f"{where} · {notice.run_id} · record: ledger `{told['ledger_head']}`")
                 return "\n".join(lines)
             case "severity":
                 return mrkdwn([Part(f"Severity set to {told.get('severity')} at {words.moment(notice.at)}"), *by], 500)
@@ -217,7 +217,12 @@ class Slack:
         self, text: str, blocks: list[dict[str, Any]], key: str, thread: str | None = None, loud: bool = False
     ) -> str:
         more: dict[str, Any] = {} if thread is None else {"thread_ts": thread, "reply_broadcast": loud}
-        sent = {"channel": self.channel, "text": text[:FALLBACK_LIMIT], "unfurl_links": False, "unfurl_media": False}
+        sent = {
+            "channel": self.channel,
+            "text": _cut(text, FALLBACK_LIMIT),
+            "unfurl_links": False,
+            "unfurl_media": False,
+        }
         try:
             answer = self._call("chat.postMessage", **sent, blocks=blocks, **self._metadata(key), **more)
         except SlackApiError as exc:
