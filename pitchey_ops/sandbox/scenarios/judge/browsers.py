@@ -1,7 +1,7 @@
 """Other origins, and pages that come late."""
 
 from ... import effects as fx
-from ...builder import Builder, Entry, Fault, Slow, Tracked
+from ...builder import Builder, Entry, Fault, Tracked
 from ...causes import browser
 from ...scenario import Told
 from ...world import Behaviour
@@ -114,22 +114,19 @@ def credentials(b: Builder) -> Told:
     )
 
 
-def uncached(b: Builder) -> Told:
-    """A cache rule went missing: every page is made anew, far away."""
+def fonts(b: Builder) -> Told:
+    """The host of our typefaces answers late: text stays invisible for seconds. Nothing of ours changed."""
     at_hour(b, 13.0)
-    span = b.until_mended(b.onset_ms, ramp_s=240.0)
-    b.edge_cache.append((browser.PAGES, span, 0.03))
-    fx.slow(b, Slow(key="uncached", hits=fx.of(browser.PAGES, 0.9), span=span, factor=4.0, add_ms=900.0))
-    fx.vitals(
+    return browser.vitals_regression(
         b,
-        span,
-        {
-            "ttfb": (2.4, b.between("ttfb", 1100, 1600)),
-            "fcp": (1.5, 1400.0),
-            "lcp": (1.6, b.between("lcp", 1900, 2600)),
+        factors={
+            "fcp": (1.8, b.between("fcp", 1500, 2100)),
+            "lcp": (1.7, b.between("lcp", 2000, 2800)),
+            "cls": (1.8, 0.05),
         },
+        message="",
+        where={},
     )
-    return Told(services=("frontend",), routes=browser.PAGES, severity="P3")
 
 
 def adverts(b: Builder) -> Told:
@@ -188,10 +185,10 @@ SCENARIOS = (
         beside=("crawler_visit", "clock_skew"),
     ),
     judged(
-        "paint_uncached",
-        "Pages are made anew every time",
+        "paint_fonts",
+        "Typefaces come late",
         VITALS,
-        uncached,
+        fonts,
         PAINT,
         onset_min=(24, 34),
         fresh=True,

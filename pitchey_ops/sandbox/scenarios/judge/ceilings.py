@@ -48,7 +48,7 @@ def day_used_up(b: Builder) -> Told:
         fx.worker(b, WorkerShift(script=script, span=span, traffic=0.05))
     for what in ("unlogged", "metrics", "db_posts", "vitals"):
         fx.silence(b, Silence(key=f"day used up {what}", what=what, span=span, share=0.95))
-    times = b.rng("front errors").integers(b.onset_ms, b.end_ms, 900)
+    times = b.rng("front errors").integers(b.onset_ms, min(b.end_ms, span.end_ms), 900)
     fx.issue(
         b,
         "front 1027",

@@ -69,7 +69,7 @@ def slow_down(b: Builder) -> Told:
         archive_lost=0.3,
         ramp_s=240.0,
         texts=(
-            "R2Error: put: We encountered an internal error. Please try again. (10001) key=media/{hex}",
+            "put: We encountered an internal error. Please try again. (10001) key=media/{hex}",
             "S3ServiceException: ServiceUnavailable: R2 is temporarily unable to serve media/{hex} (503)",
         ),
         caller_texts=("{method} {route} failed after 3 attempts to store",),

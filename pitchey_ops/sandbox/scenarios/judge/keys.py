@@ -88,8 +88,8 @@ def mail_key(b: Builder) -> Told:
 
 
 def video_token(b: Builder) -> Told:
-    """The access token of the video provider ran out at midnight."""
-    at_hour(b, 0.6)
+    """The access token of the video provider ran out in the evening."""
+    at_hour(b, 19.4)
     bounces(b)
     return outside.provider_credentials(
         b,
