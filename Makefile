@@ -26,6 +26,9 @@ lint: env ## formatting, types, import arrows
 lab: env ## the sandbox with an incident, and JupyterLab on it
 	@$(PY) -m pitchey_ops lab
 
+drill: env ## a hidden scenario to work on in JupyterLab; at the end the truth
+	@$(PY) -m pitchey_ops drill
+
 bench: env ## every figure of the README, measured
 	@$(PY) -m pitchey_ops bench
 

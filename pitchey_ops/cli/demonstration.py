@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 
 from ..errors import RunError
 from ..models.report import Alert
-from ..runbooks.lifecycle import Order, run_order
+from ..runbooks.lifecycle import Finished, Order, run_order
 from .running import told
 
 ALERT = {
@@ -25,11 +27,16 @@ ALERT = {
 
 def demonstrate(origin: str, runbook: str) -> int:
     """Post the alert to the platform at *origin*, run *runbook* for it, and print the outcome."""
-    answer = httpx.post(f"{origin}/alerts/trigger", json=ALERT, timeout=10.0, trust_env=False)
+    return told(alerted(origin, runbook, ALERT), as_json=False)
+
+
+def alerted(origin: str, runbook: str, alert: Mapping[str, Any]) -> Finished:
+    """Post *alert* to the platform at *origin* and run *runbook* for it."""
+    answer = httpx.post(f"{origin}/alerts/trigger", json=dict(alert), timeout=10.0, trust_env=False)
     if answer.status_code != 200:
         raise RunError(f"the sandbox refused the alert ({answer.status_code}); nothing was run")
     alert_id = str(answer.json()["alertId"])
-    sys.stdout.write(f"sandbox     {origin}\nalert       {alert_id}: {ALERT['title']}\n")
+    sys.stdout.write(f"sandbox     {origin}\nalert       {alert_id}: {alert['title']}\n")
     sys.stdout.flush()
     os.environ["PITCHEY_OPS_ORIGIN"] = origin
     order = Order(
@@ -39,7 +46,7 @@ def demonstrate(origin: str, runbook: str) -> int:
             Alert(
                 id=alert_id,
                 kind="pitchey",
-                title=str(ALERT["title"]),
+                title=str(alert["title"]),
                 at=datetime.now(UTC),
                 severity="P2",
                 service="api",
@@ -47,4 +54,4 @@ def demonstrate(origin: str, runbook: str) -> int:
         ),
         started_by="alert",
     )
-    return told(run_order(order), as_json=False)
+    return run_order(order)

@@ -25,8 +25,12 @@ def add_to(app: typer.Typer) -> None:
 
 def drill(
     scenario: Annotated[
-        str, typer.Argument(help="A scenario (pitchey-ops sandbox --list), all, or archive: the labelled incidents.")
-    ],
+        str | None,
+        typer.Argument(
+            help="A scenario (pitchey-ops sandbox --list), all, or archive: the labelled incidents. Without one a "
+            "hidden scenario is played for you to work on in JupyterLab."
+        ),
+    ] = None,
     runbook: Annotated[str | None, typer.Option(help="Only this one, also where a scenario is not about it.")] = None,
     split: Annotated[str | None, typer.Option(help="tune or judge; both by default.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Seeds of each scenario; the catalogue's by default.")] = None,
@@ -36,8 +40,17 @@ def drill(
     brief: Annotated[bool, typer.Option("--brief", help="Scores only, no list of wrong verdicts.")] = False,
     record: Annotated[bool, typer.Option("--record", help="Write the scores that every report shows.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program.")] = False,
+    browser: Annotated[bool, typer.Option(help="Without a scenario: open a browser.")] = True,
+    port: Annotated[int, typer.Option(help="Without a scenario: JupyterLab's port; 0 takes a free one.")] = 0,
+    draw: Annotated[int | None, typer.Option(help="Without a scenario: draw this one, for a drill again.")] = None,
 ) -> int:
-    """Play scenarios and score what the runbooks say about them."""
+    """Play scenarios and score what the runbooks say about them; without a scenario, work on a hidden one."""
+    if scenario is None:
+        from .workbench import work_a_drill
+
+        if runbook or split or seeds or break_ or keep or brief or record or as_json:
+            raise UsageError("a drill for a person takes --browser, --port and --draw alone. Nothing was played.")
+        return work_a_drill(seed=draw, port=port, browser=browser)
     from ..drills.many import chosen, play_all
     from ..drills.report import as_json as scores
     from ..drills.report import as_text

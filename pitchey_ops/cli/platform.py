@@ -1,9 +1,7 @@
-"""``sandbox``, ``demo``, ``lab``: the local platform, and a newcomer's first minutes."""
+"""``sandbox``, ``demo``: the local platform, and a newcomer's first minutes."""
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +16,6 @@ def add_to(app: typer.Typer) -> None:
     """Add this module's commands to *app*."""
     app.command(epilog="Example: pitchey-ops sandbox --scenario bad_deployment --port 8787")(sandbox)
     app.command(epilog="Example: pitchey-ops demo")(demo)
-    app.command(epilog="Example: pitchey-ops lab --scenario database_pool_exhausted")(lab)
 
 
 def sandbox(
@@ -94,28 +91,3 @@ def demo(
 
     with Running(_world(scenario, seed, None, False)) as platform:
         return demonstrate(platform.url, runbook)
-
-
-def lab(
-    scenario: Annotated[str, typer.Option(help="What happens.")] = "bad_deployment",
-    seed: Annotated[int, typer.Option(help="Another seed is another variant.")] = 0,
-    browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
-    port: Annotated[int, typer.Option(help="JupyterLab's port; 0 takes a free one.")] = 0,
-) -> int:
-    """Start a sandbox with an incident and JupyterLab on copies of the notebooks, ready to run."""
-    from ..sandbox.serve import Running
-    from .workbench import lab_command, lab_settings, working_copy
-
-    with Running(_world(scenario, seed, None, False)) as platform:
-        folder = working_copy()
-        environment = {
-            **os.environ,
-            "PITCHEY_OPS_ORIGIN": platform.url,
-            "PITCHEY_OPS_ENVIRONMENT": "sandbox",
-            "JUPYTERLAB_SETTINGS_DIR": str(lab_settings()),
-        }
-        sys.stdout.write(f"sandbox   {platform.url}\nnotebooks {folder}\n")
-        sys.stdout.flush()
-        return subprocess.run(  # noqa: S603 - our own interpreter and arguments
-            lab_command(folder, port=port, browser=browser), env=environment, check=False
-        ).returncode

@@ -26,7 +26,7 @@ from ..panels.view import View
 from ..reports.document import to_json
 from ..settings import Settings, load, recorded
 from ..steps import steps_of
-from . import windows
+from . import hosting, windows
 from .analyse import Analysis, analyse, step_statuses
 from .asking import (
     Asked,
@@ -59,6 +59,8 @@ class Run:
         What it was told.
     case, analysis
         What came back and what follows from it.
+    view
+        The same, as panels see it.
     """
 
     def __init__(
@@ -85,7 +87,7 @@ class Run:
         self._events = events
         self._reached: set[str] = set()
         self._shown = 0
-        self._view = View(
+        self.view = View(
             context=context,
             runbook=runbook,
             settings=settings,
@@ -96,13 +98,15 @@ class Run:
         self.save()
 
     @property
-    def verdict(self) -> Panel:
+    def verdict(self) -> Any:
         """The answer on top: what is wrong, since when, for whom, what was not seen, what is next."""
-        return self._show(opening(self._view))
+        return self._show(opening(self.view))
 
-    def step(self, step: str) -> Panel:
+    def step(self, step: str) -> Any:
         """
         Return the panel of one step of the written runbook and mark the step as reached.
+
+        A `Panel`; where a person works in the notebook, the panel in its host's way.
 
         Raises
         ------
@@ -111,20 +115,20 @@ class Run:
         """
         if step not in {one.id for one in steps_of(self.runbook.id)}:
             raise UsageError(f"{step!r} is no step of the runbook {self.runbook.id}")
-        panel = step_panel(self._view, step)
+        panel = step_panel(self.view, step)
         self._reached.add(step)
         self._event("step", {"id": step})
-        return self._show(panel)
+        return self._show(panel, step)
 
     def reach(self, steps: Sequence[str]) -> None:
         """Mark *steps* as reached without showing them; used when a report is built from a record."""
         self._reached.update(steps)
 
-    def finish(self) -> Panel:
+    def finish(self) -> Any:
         """Write the final report; the last cell of every runbook, which proves that it ran to its end."""
         self.save()
         self._event("finished", {})
-        return self._show(provenance(self._view, self.report()))
+        return self._show(provenance(self.view, self.report()))
 
     def report(self) -> Report:
         """Return everything that ``report.json`` holds, as of now."""
@@ -152,13 +156,28 @@ class Run:
             evidence_digest=evidence_digest(digests(self._exchanges, self._salts)),
         )
 
-    def _show(self, panel: Panel) -> Panel:
+    def _show(self, panel: Panel, step: str | None = None) -> Any:
+        self.keep(panel)
+        home = hosting.host()
+        return panel if home is None else home.show(self, panel, step)
+
+    def keep(self, panel: Panel) -> None:
+        """Write *panel* to those that the report's page shows."""
         self._shown += 1
         folder = self.context.folder / PANELS
         folder.mkdir(parents=True, exist_ok=True)
         name = f"{self._shown:03d}-{panel.id}.json"
         (folder / name).write_text(json.dumps(panel.to_json(), ensure_ascii=False), encoding="utf-8")
-        return panel
+
+    @property
+    def exchanges(self) -> Sequence[Exchange]:
+        """What the run asked, with the answers, by key."""
+        return self._exchanges
+
+    @property
+    def events(self) -> Recorder | None:
+        """What records this run; None where a report is only rebuilt."""
+        return self._events
 
     def _event(self, kind: str, row: dict[str, Any]) -> None:
         if self._events is not None:
@@ -206,7 +225,11 @@ def investigate(
     """
     book = runbook(name)
     context = prepared()
-    if context is None or context.runbook != book.id:
+    home = hosting.host()
+    if home is not None:
+        context = home.context(book)
+        settings = settings_for(environment or context.environment, parameters, services)
+    elif context is None or context.runbook != book.id:
         moment = datetime.now(UTC)
         settings = settings_for(environment, parameters, services)
         context = by_hand(
@@ -226,7 +249,10 @@ def investigate(
         "services": list(services),
         **parameters,
     }
-    return run_context(context, book, settings, given)
+    run = run_context(context, book, settings, given)
+    if home is not None:
+        home.opened(run)
+    return run
 
 
 def run_context(
@@ -259,7 +285,8 @@ def run_context(
             asked = ask_recorded(recorded, settings, window, book.id)
     else:
         source = context.folder
-        events = Recorder(source)
+        home = hosting.host()
+        events = Recorder(source) if home is None else home.recorder(source)
         events.event("run", {**context.to_json(), "parameters": dict(parameters), "settings": settings.public()})
         if book.looks_back:
             _record_incident(context, settings, parameters, events)

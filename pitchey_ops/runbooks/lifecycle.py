@@ -331,7 +331,7 @@ def _remove_working_files(folder: Path) -> None:
 
 def _tell_timeline(archive: Archive, prepared: Prepared, report: Mapping[str, Any], at: datetime) -> None:
     context, verdict = prepared.context, report["verdict"]
-    for alert in context.alerts:
+    for alert in () if prepared.started_by == "session" else context.alerts:
         entry = {"event": "alert", "id": alert.id, "kind": alert.kind, "title": alert.title[:300]}
         archive.append(context.incident_id, "timeline", {**entry, "alert_at": alert.at.isoformat()}, at)
     archive.append(
@@ -421,7 +421,7 @@ def remaining_s(context: RunContext) -> float:
 
 
 def _who(prepared: Prepared) -> str:
-    if prepared.context.alerts:
+    if prepared.context.alerts and prepared.started_by != "session":
         return f"alert {prepared.context.alerts[0].id}"
     return f"{prepared.started_by} {_person()}"
 

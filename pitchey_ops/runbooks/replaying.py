@@ -102,7 +102,9 @@ def _replay(folder: Path, workplace: Path, *, current: bool) -> Replayed:
     book = runbook(context.runbook)
     complete = json.loads((folder / "manifest.json").read_bytes())["completed"]
     settings = load(context.environment)
-    if complete:
+    # what a person worked in is rebuilt from its record: the runbook's own notebook may do more or less than they did
+    by_hand = any(kind == "session" for kind, _ in read_lines(workplace / RECORD))
+    if complete and not by_hand:
         context.write()
         outcome = execute(
             context,

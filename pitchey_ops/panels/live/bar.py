@@ -1,0 +1,104 @@
+"""The incident bar on top of each notebook: what it is, how long the promise still runs, who is on call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC
+from threading import Event
+from typing import Final
+
+from markupsafe import Markup
+
+from . import kit
+from .desk import Desk
+from .people import Notes
+from .standing import Standing, bar_html, clock_words
+
+TICK_S: Final = 1.0
+
+
+class Bar:
+    """
+    The living bar.
+
+    Parameters
+    ----------
+    read
+        Returns how things stand.
+    acknowledge
+        Acknowledges the incident everywhere and returns what came of it in words; None where this kernel cannot.
+    tick_s
+        Seconds between two readings of the clock; 0 for none.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        read: Callable[[], Standing],
+        acknowledge: Callable[[], str] | None,
+        *,
+        tick_s: float = TICK_S,
+    ) -> None:
+        self._desk, self._read, self._acknowledge = desk, read, acknowledge
+        self.facts = kit.shown()
+        self.ack = kit.button("Acknowledge", "Say that you take it: one click", style="primary", icon="hand-paper-o")
+        self.status = kit.shown()
+        self.notes = Notes(desk, changed=self._noted)
+        self.ack.on_click(lambda _: self._click())
+        self.box = kit.column(self.facts, kit.row(self.ack, self.status), self.notes.box)
+        self.box.add_class("pitchey-bar")
+        self.live = kit.Live(desk, self.box, self._twin)
+        self._stop = Event()
+        self.refresh()
+        if tick_s > 0:
+            desk.background(lambda: self._ticking(tick_s))
+
+    def refresh(self) -> None:
+        """Read how things stand and show it."""
+        standing = self._read()
+        kit.put(self.facts, bar_html(standing, self._desk.now()))
+        if standing.acknowledged is not None:
+            self.ack.disabled, self.ack.description = True, "Acknowledged"
+
+    def close(self) -> None:
+        """End the clock of a bar that another has replaced."""
+        self._stop.set()
+
+    def _ticking(self, every_s: float) -> None:
+        while not self._desk.wait(self._stop, every_s):
+            try:
+                self.refresh()
+            except Exception as error:
+                kit.put(self.status, kit.alarm(kit.in_words(error)))
+
+    def _click(self) -> None:
+        if self._acknowledge is None:
+            return
+        acknowledge = self._acknowledge
+        self.ack.disabled = True
+        kit.put(self.status, kit.words("Acknowledging …", role="status"))
+
+        def work() -> None:
+            try:
+                text = acknowledge()
+            except Exception as error:
+                self.ack.disabled = False
+                kit.put(self.status, kit.alarm(kit.in_words(error)))
+                return
+            kit.put(self.status, kit.good(text))
+            self._desk.did("acknowledged", words=text[:500])
+            self.refresh()
+            self.live.keep()
+
+        self._desk.background(work)
+
+    def _noted(self) -> None:
+        self._desk.did("wrote a note")
+        self.live.keep()
+
+    def _twin(self) -> tuple[Markup, str]:
+        standing = self._read()
+        content = bar_html(standing, self._desk.now()) + self.notes.html()
+        now = self._desk.now().astimezone(UTC)
+        text = f"{standing.severity} {(standing.state or 'not looked at yet').upper()} {standing.incident}: "
+        return content, text + f"{clock_words(standing, now)}"
