@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ... import effects as fx
-from ...builder import DAY, HOUR, MINUTE, Builder, Crowd, Entry, Silence, Span
+from ...builder import DAY, HOUR, MINUTE, Builder, Crowd, Entry, Fault, Silence, Span
 from ...entries import addresses
 from ...scenario import Scenario, Steps, Told
 from ...world import StatusIncident
@@ -26,8 +27,6 @@ PAINT = ("triage", "frontend", "performance")
 ATTACKS = ("triage", "security")
 WATCHERS = ("triage", "monitoring")
 
-Company = Callable[[Builder], None]
-
 
 def judged(name: str, title: str, cause: str, steps: Steps, runbooks: tuple[str, ...], **more: Any) -> Scenario:
     """Return a scenario of the judging set; *more* are further fields of `Scenario`."""
@@ -37,6 +36,29 @@ def judged(name: str, title: str, cause: str, steps: Steps, runbooks: tuple[str,
 def calm(name: str, title: str, steps: Steps, **more: Any) -> Scenario:
     """Return a control of the judging set."""
     return judged(name, title, "none", steps, ("triage",), **more)
+
+
+def in_words(steps: Steps, words: Mapping[str, str]) -> Steps:
+    """Return *steps* whose log entries and tracked errors say *words* (old text → new) instead."""
+
+    def entry(one: Entry) -> Entry:
+        return replace(one, texts=tuple(words.get(text, text) for text in one.texts))
+
+    def fault(one: Fault) -> Fault:
+        tracked = one.tracked
+        if tracked is not None:
+            tracked = replace(tracked, value=words.get(tracked.value, tracked.value))
+        return replace(one, entries=tuple(entry(e) for e in one.entries), tracked=tracked)
+
+    def reworded(b: Builder) -> Told:
+        told = steps(b)
+        b.faults[:] = [fault(one) for one in b.faults]
+        b.stumbles[:] = [fault(one) for one in b.stumbles]
+        b.crowds[:] = [replace(one, entries=tuple(entry(e) for e in one.entries)) for one in b.crowds]
+        b.sayings[:] = [replace(one, entry=entry(one.entry)) for one in b.sayings]
+        return told
+
+    return reworded
 
 
 def at_hour(b: Builder, hour: float) -> None:
@@ -145,8 +167,3 @@ def holes(b: Builder) -> None:
 def homes(b: Builder, key: str, count: int) -> list[str]:
     """Return *count* addresses such as ordinary people have."""
     return addresses(count, b.rng(f"homes {key}"))
-
-
-def told_nothing() -> Told:
-    """Return what a control tells."""
-    return Told()

@@ -4,7 +4,7 @@ from ... import effects as fx
 from ...builder import Builder
 from ...causes import edge
 from ...scenario import Told
-from ._parts import CROWDS, at_hour, bounces, doorknobs, elsewhere, judged
+from ._parts import CROWDS, at_hour, bounces, doorknobs, elsewhere, in_words, judged
 
 CAUSE = "traffic_flood"
 OLD_PHONES = (
@@ -67,20 +67,49 @@ def front_pages(b: Builder) -> Told:
     )
 
 
+LIMITED = "rate limit exceeded for {ip}: {waiting} requests in 60 s"
+SHED, TRACKED = "overloaded: {waiting} requests in flight, shedding {route}", "too many requests in flight"
+BOTNET_WORDS = {
+    LIMITED: "429 to {ip}, {waiting} hits this minute",
+    SHED: "queue full ({waiting}), {route} turned away with 503",
+    TRACKED: "queue full",
+}
+APP_WORDS = {
+    LIMITED: "client {ip} throttled (bucket app, {waiting} per minute)",
+    SHED: "concurrency cap reached, refusing {method} {route}",
+    TRACKED: "concurrency cap reached",
+}
+PAGES_WORDS = {
+    LIMITED: "too many requests from {ip} ({waiting}), answering 429",
+    SHED: "load shedding: {route} not admitted",
+    TRACKED: "request not admitted",
+}
+
 SCENARIOS = (
     judged(
-        "flood_botnet", "Old phones by the thousand", CAUSE, botnet, CROWDS, beside=("noisy_neighbour", "clock_skew")
+        "flood_botnet",
+        "Old phones by the thousand",
+        CAUSE,
+        in_words(botnet, BOTNET_WORDS),
+        CROWDS,
+        beside=("noisy_neighbour", "clock_skew"),
     ),
     judged(
         "flood_own_app",
         "Our own app cannot stop asking",
         CAUSE,
-        own_app,
+        in_words(own_app, APP_WORDS),
         CROWDS,
         onset_min=(14, 24),
         beside=("crawler_visit",),
     ),
     judged(
-        "flood_pages", "Pages flooded at night", CAUSE, front_pages, CROWDS, onset_min=(10, 18), beside=("few_typists",)
+        "flood_pages",
+        "Pages flooded at night",
+        CAUSE,
+        in_words(front_pages, PAGES_WORDS),
+        CROWDS,
+        onset_min=(10, 18),
+        beside=("few_typists",),
     ),
 )

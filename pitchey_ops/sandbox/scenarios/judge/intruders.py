@@ -15,6 +15,7 @@ from ._parts import (
     extensions,
     frontend_deployed,
     homes,
+    in_words,
     judged,
 )
 
@@ -233,12 +234,17 @@ def sixty_four(b: Builder) -> Told:
     )
 
 
+NOTICE = "many failed logins in the last minute: {waiting}"
+ACCOUNT_WORDS = {NOTICE: "account finance.lead: unusual number of refused sign-ins"}
+COMBO_WORDS = {NOTICE: "sign-in refusals up: {waiting} in 60 s"}
+SEASON_WORDS = {NOTICE: "password policy: {waiting} wrong passwords since the last report"}
+
 SCENARIOS = (
     judged(
         "guess_one_account",
         "Two dozen addresses, one account",
         GUESSES,
-        one_account,
+        in_words(one_account, ACCOUNT_WORDS),
         ATTACKS,
         onset_min=(45, 58),
         beside=("crawler_visit",),
@@ -247,7 +253,7 @@ SCENARIOS = (
         "guess_combo",
         "Stolen pairs before dawn",
         GUESSES,
-        combo,
+        in_words(combo, COMBO_WORDS),
         ATTACKS,
         onset_min=(12, 24),
         beside=("harmless_production_deployment",),
@@ -256,7 +262,7 @@ SCENARIOS = (
         "guess_season",
         "The season's password",
         GUESSES,
-        season,
+        in_words(season, SEASON_WORDS),
         ATTACKS,
         onset_min=(24, 40),
         beside=("unrelated_deployment", "logs_lost"),

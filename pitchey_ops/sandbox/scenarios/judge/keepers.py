@@ -5,7 +5,7 @@ from ...builder import Builder, Entry, Fault, Silence, Tracked
 from ...causes import edge
 from ...scenario import Told
 from ...world import Behaviour
-from ._parts import CACHES, ERRORS, at_hour, bounces, clumsy_partner, elsewhere, judged
+from ._parts import CACHES, ERRORS, at_hour, bounces, clumsy_partner, elsewhere, in_words, judged
 
 
 def daily_limit(b: Builder) -> Told:
@@ -129,12 +129,33 @@ def since_lunch(b: Builder) -> Told:
     )
 
 
+MISS, RATE = "cache miss key=pitch:{id}, read through", "hit rate of the last minute {small} percent"
+NO_TIME, NO_ANSWER = "no cached answer and no time left for {route}", "kv did not answer"
+LIMIT_WORDS = {
+    MISS: "stale-while-revalidate off: {route} answered by origin query",
+    RATE: "upstash unavailable, {n} lookups went to postgres",
+    NO_TIME: "{route} abandoned: neither cache nor origin in time",
+    NO_ANSWER: "command GET refused",
+}
+REPLICA_WORDS = {
+    MISS: "redis: falling back to the database for pitch:{id}",
+    RATE: "redis: 0 of {n} SETEX kept in the last 10 s",
+    NO_TIME: "gave up on {route} after redis retries",
+    NO_ANSWER: "Reached the max retries per request limit (which is 20).",
+}
+KEY_WORDS = {
+    MISS: "PITCH_CACHE get(pitch:{id}) skipped, loading from origin",
+    RATE: "PITCH_CACHE: {n} of 60 reads refused since the last flush",
+    NO_TIME: "{method} {route}: origin too slow without PITCH_CACHE",
+    NO_ANSWER: "KV GET failed: 429 Too Many Requests",
+}
+
 SCENARIOS = (
     judged(
         "cache_limit",
         "The cache's day is used up",
         "cache_degraded",
-        daily_limit,
+        in_words(daily_limit, LIMIT_WORDS),
         CACHES,
         onset_min=(12, 22),
         beside=("noisy_neighbour",),
@@ -143,7 +164,7 @@ SCENARIOS = (
         "cache_read_only",
         "A cache that cannot be written",
         "cache_degraded",
-        read_only,
+        in_words(read_only, REPLICA_WORDS),
         CACHES,
         onset_min=(22, 32),
         beside=("harmless_production_deployment", "logs_lost"),
@@ -152,7 +173,7 @@ SCENARIOS = (
         "cache_hot_key",
         "KV refuses reads at night",
         "cache_degraded",
-        hot_key,
+        in_words(hot_key, KEY_WORDS),
         CACHES,
         onset_min=(14, 24),
         beside=("clock_skew",),

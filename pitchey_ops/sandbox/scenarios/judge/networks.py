@@ -3,7 +3,7 @@
 from ...builder import Builder
 from ...causes import edge
 from ...scenario import Told
-from ._parts import SERVING, at_hour, bounces, frontend_deployed, judged, no_figures
+from ._parts import SERVING, at_hour, bounces, frontend_deployed, in_words, judged, no_figures
 
 CAUSE = "cloudflare_incident"
 
@@ -61,12 +61,17 @@ def worldwide(b: Builder) -> Told:
     )
 
 
+KV = "kv get failed: internal error; reference = {hex}"
+CITY_WORDS = {KV: "Error: Network connection lost. (PITCH_CACHE, ref {hex})"}
+HANDSHAKE_WORDS = {KV: "KV: upstream handshake failed, ref {hex}"}
+WORLD_WORDS = {KV: "internal error; reference = {hex}"}
+
 SCENARIOS = (
     judged(
         "net_one_city",
         "An eighth of everything, unannounced",
         CAUSE,
-        one_city,
+        in_words(one_city, CITY_WORDS),
         SERVING,
         onset_min=(18, 28),
         beside=("logs_lost",),
@@ -75,7 +80,7 @@ SCENARIOS = (
         "net_handshakes",
         "Handshakes fail, words come late",
         CAUSE,
-        handshakes,
+        in_words(handshakes, HANDSHAKE_WORDS),
         SERVING,
         onset_min=(11, 22),
         beside=("busy_evening", "clock_skew"),
@@ -84,7 +89,7 @@ SCENARIOS = (
         "net_worldwide",
         "Nearly everything everywhere",
         CAUSE,
-        worldwide,
+        in_words(worldwide, WORLD_WORDS),
         SERVING,
         onset_min=(9, 14),
         beside=("noisy_neighbour",),

@@ -4,7 +4,7 @@ from ... import effects as fx
 from ...builder import Builder, Entry, Fault, Slow, Tracked
 from ...causes import database
 from ...scenario import Told
-from ._parts import SLOWNESS, at_hour, bounces, clumsy_partner, holes, judged
+from ._parts import SLOWNESS, at_hour, bounces, clumsy_partner, holes, in_words, judged
 
 CAUSE = "database_slow"
 
@@ -115,6 +115,10 @@ def since_noon(b: Builder) -> Told:
     )
 
 
+TIMED_OUT = "query timed out after {long_ms} ms serving {route}"
+DISK_WORDS = {TIMED_OUT: "{route}: no rows within {long_ms} ms, gave up"}
+HOURS_WORDS = {TIMED_OUT: "57014 for {method} {route} after {long_ms} ms"}
+
 SCENARIOS = (
     judged(
         "slow_inbox", "The inbox crawls", CAUSE, inbox, SLOWNESS, onset_min=(26, 36), beside=("unrelated_deployment",)
@@ -123,7 +127,7 @@ SCENARIOS = (
         "slow_disks",
         "Storage below the database slow",
         CAUSE,
-        disks,
+        in_words(disks, DISK_WORDS),
         SLOWNESS,
         onset_min=(28, 38),
         beside=("slow_sidekick", "noisy_neighbour"),
@@ -133,7 +137,7 @@ SCENARIOS = (
         "slow_for_hours",
         "Slow for hours already",
         CAUSE,
-        since_noon,
+        in_words(since_noon, HOURS_WORDS),
         SLOWNESS,
         onset_min=(150, 190),
         beside=("clock_skew",),

@@ -4,7 +4,7 @@ from ... import effects as fx
 from ...builder import MINUTE, Builder, Tracked
 from ...causes import release
 from ...scenario import Told
-from ._parts import SERVING, at_hour, bounces, clumsy_partner, doorknobs, elsewhere, frontend_deployed, judged
+from ._parts import SERVING, at_hour, bounces, clumsy_partner, doorknobs, elsewhere, frontend_deployed, in_words, judged
 
 CAUSE = "bad_deployment"
 
@@ -135,12 +135,16 @@ def sockets(b: Builder) -> Told:
     )
 
 
+BOMB_WORDS = {"upstream pitch answered 500 for {method} {route}": "pitch: 500 passed on to the client ({route})"}
+INBOX_WORDS = {"upstream messaging answered 500 for {method} {route}": "router: {method} {route} -> 500"}
+CENTS_WORDS = {"upstream payments answered 500 for {method} {route}": "bad gateway answer from payments on {route}"}
+
 SCENARIOS = (
     judged(
         "version_inbox",
         "Messages break with a release",
         CAUSE,
-        inbox,
+        in_words(inbox, INBOX_WORDS),
         SERVING,
         onset_min=(14, 24),
         beside=("crawler_visit",),
@@ -149,7 +153,7 @@ SCENARIOS = (
         "version_cents",
         "Amounts that the provider refuses",
         CAUSE,
-        cents,
+        in_words(cents, CENTS_WORDS),
         SERVING,
         onset_min=(18, 30),
         beside=("few_typists",),
@@ -158,7 +162,7 @@ SCENARIOS = (
         "version_time_bomb",
         "Deployed hours before it breaks",
         CAUSE,
-        time_bomb,
+        in_words(time_bomb, BOMB_WORDS),
         SERVING,
         onset_min=(10, 18),
         beside=("busy_evening",),
