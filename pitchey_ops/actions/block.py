@@ -121,7 +121,7 @@ class Block:
                     figure=float(cost) if all(value in known for _, value in taken) else None,
                 ),
             ),
-            undo_words=f"each rule ends {ends:%d %b %H:%M} UTC by itself (`pitchey-ops actor`); undo removes it earlier",
+            undo_words=f"each rule ends {ends:%d %b %H:%M} UTC by itself (`pitchey-ops actor`); undo is earlier",
             undoable=True,
             ends=iso(ends),
             verification=Verification(
