@@ -872,11 +872,11 @@ def test_without_a_shared_store_nothing_with_a_minimum_interval_is_asked(tmp_pat
         shared.write_text("")
     elif damage == "no database":
         shared.mkdir()
-        (shared / "answers.sqlite3").write_bytes(b"this is no database at all" * 100)
+        (shared / "answers-2.sqlite3").write_bytes(b"this is no database at all" * 100)
     else:
         channel_ = channel(tmp_path / "0", settings, answers=FileAnswers(shared), transport=transport)
         asyncio.run(channel_.ask(one))
-        with sqlite3.connect(shared / "answers.sqlite3") as db:
+        with sqlite3.connect(shared / "answers-2.sqlite3") as db:
             db.execute("update answers set row = '{\"key\": 1}'")
         transport.requests.clear()
     found, _ = virtually(tmp_path / "1", transport, one, plain, settings=settings, answers=FileAnswers(shared))

@@ -37,7 +37,7 @@ Policy = Literal["keep", "hash"]
 Locate = Callable[[bytes, int], Span | None]
 
 _BETWEEN = b"\n\0\n"  # nothing that is looked for goes on over it
-_BIG = 4096  # from here on the compiled automaton of Polars is faster than `re`
+_BIG = 8192  # from here on the compiled automaton of Polars is faster than `re`
 _DEPTH = 6  # JSON in JSON in base64 …
 _PASSES = 6  # until nothing changes any more
 _DECODE_LIMIT = 2 * 1024 * 1024

@@ -124,19 +124,36 @@ async def ask_probes(
     """
     context = Context(sources=Sources(channel, settings, window), settings=settings, window=window)
     every = list(probes)
-    for number in ROUNDS:
-        chosen = [probe for probe in every if probe.round == number]
-        results = await asyncio.gather(*(probe.ask(context) for probe in chosen), return_exceptions=True)
-        found = dict(context.earlier)
-        for probe, result in zip(chosen, results, strict=True):
-            if isinstance(result, RecordError) or (
-                isinstance(result, BaseException) and not isinstance(result, Exception)
-            ):
-                raise result
-            observations = [_fault(probe, result, window)] if isinstance(result, Exception) else result
-            found.update({observation.id: observation for observation in observations})
-        context = replace(context, earlier=dict(sorted(found.items())))
-    return dict(context.earlier)
+    aside: dict[Probe, asyncio.Future[list[AnyObservation]]] = {}
+    try:
+        for number in ROUNDS:
+            chosen = [probe for probe in every if probe.round == number and not probe.aside]
+            for probe in every:
+                if probe.round == number and probe.aside:
+                    aside[probe] = asyncio.ensure_future(probe.ask(context))
+            results = await asyncio.gather(*(probe.ask(context) for probe in chosen), return_exceptions=True)
+            context = replace(context, earlier=_with_results(context.earlier, chosen, results, window))
+        late = await asyncio.gather(*aside.values(), return_exceptions=True)
+        return _with_results(context.earlier, list(aside), late, window)
+    finally:
+        for future in aside.values():
+            future.cancel()
+
+
+def _with_results(
+    earlier: Mapping[str, AnyObservation],
+    probes: Sequence[Probe],
+    results: Sequence[list[AnyObservation] | BaseException],
+    window: Window,
+) -> dict[str, AnyObservation]:
+    """Return *earlier* with what *probes* brought, by id; what is no fault of a probe's own is raised."""
+    found = dict(earlier)
+    for probe, result in zip(probes, results, strict=True):
+        if isinstance(result, RecordError) or (isinstance(result, BaseException) and not isinstance(result, Exception)):
+            raise result
+        observations = [_fault(probe, result, window)] if isinstance(result, Exception) else result
+        found.update({observation.id: observation for observation in observations})
+    return dict(sorted(found.items()))
 
 
 def _fault(probe: Probe, exc: Exception, window: Window) -> AnyObservation:

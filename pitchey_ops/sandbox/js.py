@@ -139,10 +139,13 @@ def tidy(value: Any) -> Any:
             return None
         return int(value) if value == int(value) and abs(value) < 2**53 else value
     if isinstance(value, dict):
-        return {key: tidy(item) for key, item in value.items()}
+        return {key: item if type(item) in _AS_IT_IS else tidy(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [tidy(item) for item in value]
+        return [item if type(item) in _AS_IT_IS else tidy(item) for item in value]
     return value
+
+
+_AS_IT_IS = frozenset({str, int, bool, type(None)})
 
 
 def stringify(value: Any) -> bytes:

@@ -20,6 +20,10 @@ KEEP_S = 900.0
 """Answers older than this are dropped; no sharing time or minimum interval is longer."""
 
 
+FORGET_EVERY_S = 60.0
+"""Looking through all answers for old ones costs time; a clock that was set back only puts it off."""
+
+
 def digest(question: Question) -> str:
     """Return what makes two questions the same: method, address, body, and which sample of several it is."""
     sample = str(question.sample)
@@ -93,11 +97,15 @@ class FileAnswers:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             # opened here, used by the thread that asks, one at a time
-            self._db = sqlite3.connect(folder / "answers.sqlite3", timeout=2.0, check_same_thread=False)
+            self._db = sqlite3.connect(folder / "answers-2.sqlite3", timeout=2.0, check_same_thread=False)
+            self._db.execute("pragma page_size = 65536")  # answers are large: fewer and larger writes
             self._db.execute("pragma journal_mode = wal")
             self._db.execute("pragma synchronous = off")
             with self._db:
-                self._db.execute("create table if not exists answers (digest text primary key, at real, row blob)")
+                self._db.execute(
+                    "create table if not exists answers (digest text primary key, at real, row blob, body blob)"
+                )
+            self._kept_since = 0.0
             self.usable = True
         except (OSError, sqlite3.Error):
             self.usable = False
@@ -107,8 +115,8 @@ class FileAnswers:
         if not self.usable:
             return None
         try:
-            row = self._db.execute("select row from answers where digest = ?", (digest(question),)).fetchone()
-            kept = None if row is None else Exchange.from_json(json.loads(row[0]))
+            row = self._db.execute("select row, body from answers where digest = ?", (digest(question),)).fetchone()
+            kept = None if row is None else Exchange.from_json(json.loads(row[0]), body=bytes(row[1]))
         except (sqlite3.Error, ValueError, KeyError, TypeError):  # damaged, or of another version
             self.usable = False
             return None
@@ -119,11 +127,13 @@ class FileAnswers:
         if not self.usable:
             return False
         at = exchange.at.timestamp()
-        row = (digest(question), at, one_line(exchange.to_json()))
+        row = (digest(question), at, one_line(exchange.to_json(with_body=False)), exchange.body)
         try:
             with self._db:
-                self._db.execute("insert or replace into answers values (?, ?, ?)", row)
-                self._db.execute("delete from answers where at < ?", (at - KEEP_S,))
+                self._db.execute("insert or replace into answers values (?, ?, ?, ?)", row)
+                if at - self._kept_since > FORGET_EVERY_S:
+                    self._db.execute("delete from answers where at < ?", (at - KEEP_S,))
+                    self._kept_since = at
         except sqlite3.Error:
             return False
         return True

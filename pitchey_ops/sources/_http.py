@@ -20,6 +20,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from http.cookiejar import DefaultCookiePolicy
 from itertools import islice
 from typing import Protocol, runtime_checkable
@@ -173,13 +174,24 @@ class LiveChannel:
         Plain answers come over kept connections, each holding one slot of the host. Whatever is not plain, and
         everything else, is put by `ask`, so that limits, retries and words are the same for both ways.
         """
-        found = await self._streamed(questions)
+        found: dict[int, Exchange] = {}
+        for place, question in enumerate(questions):
+            shared = self._shared(question) if question.share_for_s > 0 else None
+            if shared is not None:
+                found[place] = shared
+        asked = [place for place in range(len(questions)) if place not in found]
+        streamed = await self._streamed([questions[place] for place in asked])
+        for number, exchange in streamed.items():
+            question = questions[asked[number]]
+            found[asked[number]] = exchange
+            if question.share_for_s > 0 and _may_be_shared(question, exchange):
+                self._answers.put(self._as_shared(question), exchange)
         if isinstance(self._recorder, RecordsMany):
             self._recorder.exchanges(list(found.values()))
         else:
             for exchange in found.values():
                 self._recorder.exchange(exchange)
-        left = [place for place in range(len(questions)) if place not in found]
+        left = [place for place in asked if place not in found]
         found.update(zip(left, await asyncio.gather(*(self.ask(questions[place]) for place in left)), strict=True))
         return [found[place] for place in range(len(questions))]
 
@@ -354,8 +366,8 @@ class LiveChannel:
             return None
         for question in questions:
             plain = question.kind == "http" and question.method == "GET" and question.body is None
-            alone = question.share_for_s <= 0 and question.source == first.source
-            if not (plain and alone and question.url.startswith(base) and _TARGET.fullmatch(question.url, len(base))):
+            alike = question.source == first.source and not question.minimum_interval and question.sample == 0
+            if not (plain and alike and question.url.startswith(base) and _TARGET.fullmatch(question.url, len(base))):
                 return None
         return base
 
@@ -379,7 +391,7 @@ class LiveChannel:
             if known is None:
                 blank = dict.fromkeys(names, "x")
                 known = self._open_names[names] = "referer" not in blank and redactor.headers(blank) == blank
-            if not (harmless and known) or body[:2] == b"\x1f\x8b":
+            if not (harmless and known) or "?" in url or body[:2] == b"\x1f\x8b":
                 url, headers = redactor.url(url), redactor.headers(headers)
                 body = redactor.body(body, headers.get("content-type"))
             took_ms = round(plain.took_s * 1000, 3)
@@ -711,7 +723,7 @@ class _Unreadable(Exception):
     """The body is packed in a way that was not asked for."""
 
 
-_TARGET = re.compile(r"/[A-Za-z0-9/_.~%-]*")
+_TARGET = re.compile(r"/[A-Za-z0-9/_.~%-]*(?:\?[A-Za-z0-9/_.~%&=+*-]*)?")
 
 
 def _may_be_shared(question: Question, exchange: Exchange) -> bool:
@@ -753,6 +765,7 @@ def _retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
         return None
 
 
+@lru_cache(maxsize=4096)
 def _origin(url: str) -> tuple[str, str, int | None]:
     """
     Return scheme, host and port, read by the very parser that connects: two could be made to disagree.

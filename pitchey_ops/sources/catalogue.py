@@ -104,6 +104,8 @@ class Probe:
         Requests, about.
     runbooks
         Which runbooks ask it.
+    aside
+        No later round follows from it, so that none waits for it: it only has to end before the asking does.
     """
 
     name: str
@@ -112,6 +114,7 @@ class Probe:
     cost: int
     runbooks: frozenset[str]
     ask: Ask
+    aside: bool = False
 
 
 def _one(read: Callable[[Sources], Awaitable[AnyObservation]]) -> Ask:
@@ -212,11 +215,11 @@ def _values(earlier: Mapping[str, AnyObservation], start: str, kind: type[T]) ->
     ]
 
 
-def _probe(name: str, round_: Literal[1, 2, 3], cost: int, runbooks: str, ask: Ask) -> Probe:
+def _probe(name: str, round_: Literal[1, 2, 3], cost: int, runbooks: str, ask: Ask, *, aside: bool = False) -> Probe:
     wanted = RUNBOOKS if runbooks == "all" else tuple(runbooks.split())
     assert set(wanted) <= set(RUNBOOKS), runbooks
     source = name.split(".", maxsplit=1)[0]
-    return Probe(name=name, source=source, round=round_, cost=cost, runbooks=frozenset(wanted), ask=ask)
+    return Probe(name=name, source=source, round=round_, cost=cost, runbooks=frozenset(wanted), ask=ask, aside=aside)
 
 
 _LINES = (
@@ -296,7 +299,7 @@ _LINES = (
     _probe("cloudflare_api.versions", 1, 1, "outage post_incident", _one(lambda s: s.cloudflare.versions())),
     _probe("cloudflare_api.workers", 1, 1, "all", _one(lambda s: s.cloudflare.workers())),
     _probe("cloudflare_api.watchers", 1, 4, "triage monitoring", _watchers),
-    _probe("cloudflare_api.tail", 1, 3, "outage", _one(lambda s: s.tail.tail())),
+    _probe("cloudflare_api.tail", 1, 3, "outage", _one(lambda s: s.tail.tail()), aside=True),
     _probe("cloudflare_api.traffic", 1, 1, "all", _one(lambda s: s.cloudflare.traffic())),
     _probe(
         "cloudflare_api.firewall",

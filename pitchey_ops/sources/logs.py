@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import polars as pl
@@ -294,6 +295,7 @@ def parse_entries(
         Written to the column of that name.
     """
     newest_ms = latest_ms(asked_at, window)
+    last_ms = min(newest_ms, LATEST_MS)
     rejected: Counter[str] = Counter()
     names: set[str] = set()
     rows: list[tuple[Any, ...]] = []
@@ -301,12 +303,13 @@ def parse_entries(
         if not isinstance(item, dict):
             rejected["not_an_object"] += 1
             continue
-        fault = _fault(item, newest_ms)
-        if fault is not None:
-            rejected[fault] += 1
-            if fault == "counter":
-                names.update(_counted(item.get("services")))
-            continue
+        if not _sound(item, last_ms):
+            fault = _fault(item, newest_ms)
+            if fault is not None:
+                rejected[fault] += 1
+                if fault == "counter":
+                    names.update(_counted(item.get("services")))
+                continue
         own = text_of(item.get("service"))
         if own is not None:
             names.add(own)
@@ -314,7 +317,7 @@ def parse_entries(
             rejected["other_service"] += 1
             continue
         rows.append(_row(item, own, observation))
-    rows.sort(key=lambda row: (row[0], row[4]))
+    rows.sort(key=itemgetter(0, 4))
     entries = _frame(rows)
     in_window = sum(1 for row in rows if window.start_ms <= row[0] < window.end_ms)
     return Parsed(
@@ -330,6 +333,18 @@ def parse_entries(
 def is_name(text: str) -> bool:
     """Tell whether *text* may be asked for as a service: printable, not empty, not ``undefined``, short."""
     return 0 < len(text) <= MAX_NAME and text.isprintable() and text.strip() == text and text != "undefined"
+
+
+def _sound(item: Mapping[str, Any], last_ms: int) -> bool:
+    """Whether *item* is an entry as nearly all are; what is not is looked at by `_fault`."""
+    time_ms, identity = item.get("timestamp"), item.get("id")
+    return (
+        type(time_ms) is int
+        and EARLIEST_MS <= time_ms <= last_ms
+        and type(identity) is str
+        and identity != ""
+        and item.get("message") is not None
+    )
 
 
 def _fault(item: Mapping[str, Any], newest_ms: int) -> str | None:
@@ -357,46 +372,51 @@ def _counted(services: Any) -> Iterable[str]:
 
 
 def _row(item: Mapping[str, Any], service: str | None, observation: str) -> tuple[Any, ...]:
-    level = text_of(item.get("level"))
-    tags, metadata = mapping(item.get("tags")), mapping(item.get("metadata"))
-    status, duration_ms = number(item.get("statusCode")), number(item.get("responseTime"))
+    get = item.get
+    level = text_of(get("level"))
+    status, duration_ms = get("statusCode"), get("responseTime")
+    if status is not None:
+        status = number(status)
+    if duration_ms is not None:
+        duration_ms = number(duration_ms)
+    event = account = release = None
+    tags, metadata = mapping(get("tags")), mapping(get("metadata"))
+    if tags or metadata:
+        event = _first(tags, metadata, "event")
+        account = _first(tags, metadata, "user")
+        release = _first(metadata, tags, "release", "version")
     return (
         int(item["timestamp"]),
         service,
         None if level is None else level.lower(),
-        text_of(item["message"]),
-        text_of(item["id"]),
-        text_of(item.get("component")),
-        text_of(item.get("userId")),
-        text_of(item.get("traceId")),
-        text_of(item.get("ipAddress")),
-        text_of(item.get("userAgent")),
-        text_of(item.get("url")),
-        text_of(item.get("method")),
+        *[value if value is None or type(value) is str else text_of(value) for value in map(get, _TEXTS)],
         int(status) if status is not None and 100 <= status <= 999 else None,
         duration_ms if duration_ms is not None and duration_ms >= 0 else None,
-        text_of(item.get("errorStack")),
-        _first(tags, metadata, "event"),
-        _first(tags, metadata, "user"),
-        _first(metadata, tags, "release", "version"),
+        text_of(get("errorStack")),
+        event,
+        account,
+        release,
         observation,
     )
+
+
+_TEXTS = ("message", "id", "component", "userId", "traceId", "ipAddress", "userAgent", "url", "method")
 
 
 def _first(one: Mapping[str, Any], other: Mapping[str, Any], *keys: str) -> str | None:
     for key in keys:
         for holder in (one, other):
-            found = text_of(holder.get(key))
-            if found is not None:
-                return found
+            value = holder.get(key)
+            if value is not None:
+                return text_of(value)
     return None
 
 
 def _frame(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
     if not rows:
         return empty(LOGS)
-    frame = pl.DataFrame(rows, schema=_RAW_COLUMNS, orient="row")
-    return frame.with_columns(pl.col("at").cast(LOGS["at"]))
+    columns = dict(zip(_RAW_COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
+    return pl.DataFrame(columns, schema=_RAW_COLUMNS).with_columns(pl.col("at").cast(LOGS["at"]))
 
 
 def read_stats(exchange: Exchange) -> Reading[LogStats]:

@@ -13,6 +13,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -51,7 +52,7 @@ MAX_OBJECTS = 1500
 MAX_PAGES = 10
 """Pages of 1,000 keys that are listed at most for one service and hour."""
 
-BATCH = 128
+BATCH = 64
 LATE = timedelta(minutes=5)
 """How long after the window an entry of the window may arrive and still be read with the first."""
 
@@ -192,9 +193,7 @@ class R2(Source):
         missing = self._unset()
         if missing:
             return [self.missing(observation_id(self.name, "archive", name), *missing) for name in names]
-        listings = dict(
-            zip(names, await asyncio.gather(*(self._listed(name, prefixes) for name in names)), strict=True)
-        )
+        listings = await self._listed(names, prefixes)
         order = reading_order({name: found.keys for name, found in listings.items()}, self.window)
         read: dict[str, list[tuple[_Key, Exchange]]] = {name: [] for name in names}
         wanted = order[: self.max_objects]
@@ -218,54 +217,67 @@ class R2(Source):
             lambda: read_archive(name, listing, read, self.window, observation=key),
         )
 
-    async def _listed(self, service: str, prefixes: Prefixes) -> _Listing:
-        """List one service's keys of every hour in which it wrote."""
-        hours = [hour for hour, names in prefixes.by_hour.items() if service in names]
-        folders = [f"{self._hour(hour)}{service}/" for hour in hours]
-        pages = await asyncio.gather(
-            *(
-                self._pages(f"keys/{service}.{hour:%Y%m%dT%H}", folder)
-                for hour, folder in zip(hours, folders, strict=True)
-            )
-        )
-        found = _Listing()
-        for folder, exchanges in zip(folders, pages, strict=True):
-            found.exchanges += exchanges
+    async def _listed(self, services: Sequence[str], prefixes: Prefixes) -> dict[str, _Listing]:
+        """List the keys of *services* of every hour in which they wrote."""
+        places = [
+            (service, hour) for service in services for hour, names in prefixes.by_hour.items() if service in names
+        ]
+        folders = [f"{self._hour(hour)}{service}/" for service, hour in places]
+        asked_for = [
+            (f"keys/{service}.{hour:%Y%m%dT%H}", folder)
+            for (service, hour), folder in zip(places, folders, strict=True)
+        ]
+        found = {service: _Listing() for service in services}
+        for (service, _), folder, exchanges in zip(places, folders, await self._all_pages(asked_for), strict=True):
+            listed = found[service]
+            listed.exchanges += exchanges
             try:
                 for exchange in exchanges:
                     listing = read_listing(exchange)
-                    found.keys += [
+                    listed.keys += [
                         _Key(path=path, service=service, arrival=arrival_of(path))
                         for path in listing.keys
                         if path.startswith(folder) and _plain(path)
                     ]
-                found.whole = found.whole and listing.following is None
+                listed.whole = listed.whole and listing.following is None
             except SourceError as exc:
-                found.whole, found.fault = False, exc
+                listed.whole, listed.fault = False, exc
         return found
 
     async def _pages(self, name: str, prefix: str, *, delimiter: str | None = None) -> list[Exchange]:
         """Ask for all pages of a listing, up to `MAX_PAGES`."""
-        probe, _, key = name.partition("/")
-        exchanges: list[Exchange] = []
-        following: str | None = None
-        while len(exchanges) < MAX_PAGES:
-            params = [("list-type", "2"), ("prefix", prefix), ("encoding-type", "url")]
-            if delimiter is not None:
-                params.append(("delimiter", delimiter))
-            if following is not None:
-                params.append(("continuation-token", following))
-            place = f"{key}.{len(exchanges) + 1}"
-            question = self.question(
-                observation_id(self.name, probe, place), f"/{self._bucket()}", params, expect="xml"
-            )
-            assert question is not None
-            exchanges.append(await self.channel.ask(self._signed(question)))
-            try:
-                following = read_listing(exchanges[-1]).following
-            except SourceError:
-                break
-            if following is None:
+        return (await self._all_pages([(name, prefix)], delimiter=delimiter))[0]
+
+    async def _all_pages(
+        self, places: Sequence[tuple[str, str]], *, delimiter: str | None = None
+    ) -> list[list[Exchange]]:
+        """Ask for all pages, up to `MAX_PAGES` each, of the listings of *places* (name and prefix)."""
+        exchanges: list[list[Exchange]] = [[] for _ in places]
+        following: dict[int, str | None] = dict.fromkeys(range(len(places)))
+        for number in range(1, MAX_PAGES + 1):
+            questions = []
+            for place, token in following.items():
+                name, prefix = places[place]
+                probe, _, key = name.partition("/")
+                params = [("list-type", "2"), ("prefix", prefix), ("encoding-type", "url")]
+                if delimiter is not None:
+                    params.append(("delimiter", delimiter))
+                if token is not None:
+                    params.append(("continuation-token", token))
+                at = observation_id(self.name, probe, f"{key}.{number}")
+                question = self.question(at, f"/{self._bucket()}", params, expect="xml")
+                assert question is not None
+                questions.append(self._signed(question))
+            answers = await ask_many(self.channel, questions)
+            more: dict[int, str | None] = {}
+            for place, exchange in zip(following, answers, strict=True):
+                exchanges[place].append(exchange)
+                with suppress(SourceError):
+                    token = read_listing(exchange).following
+                    if token is not None:
+                        more[place] = token
+            following = more
+            if not following:
                 break
         return exchanges
 

@@ -345,8 +345,10 @@ def loads(text: str) -> Any:
     BadPayload
         Not JSON, NaN or Infinity in it, or nested deeper than `MAX_DEPTH`.
     """
+    # a function called for every integer is slow: it is only needed where some are so long
+    decoder = _DECODER if _LONG_DIGITS in text.translate(_DIGITS) else _QUICK_DECODER
     try:
-        value = _DECODER.decode(text)
+        value = decoder.decode(text)
     except RecursionError:
         raise BadPayload(f"JSON nested deeper than {MAX_DEPTH} levels.") from None
     except ValueError as exc:
@@ -365,20 +367,26 @@ def _constant(text: str) -> float:
 
 
 _DECODER = json.JSONDecoder(parse_int=_integer, parse_constant=_constant)
+_QUICK_DECODER = json.JSONDecoder(parse_constant=_constant)
+_DIGITS = str.maketrans("123456789", "0" * 9)
+_LONG_DIGITS = "0" * 19
+
+
+_CONTAINERS = frozenset({dict, list})
 
 
 def _deeper(value: Any, limit: int) -> bool:
-    level = [value]
+    level: list[Any] = [value] if type(value) in _CONTAINERS else []
     for _ in range(limit):
+        if not level:
+            return False
         level = [
             child
             for node in level
-            if isinstance(node, dict | list)
-            for child in (node.values() if isinstance(node, dict) else node)
+            for child in (node.values() if type(node) is dict else node)
+            if type(child) in _CONTAINERS
         ]
-        if not level:
-            return False
-    return any(isinstance(node, dict | list) for node in level)
+    return bool(level)
 
 
 def _without_surrogates(value: Any) -> Any:

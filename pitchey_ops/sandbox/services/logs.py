@@ -62,13 +62,15 @@ class Logs(Service):
         search = asked.get("search", "").lower()
         found: list[dict[str, Any]] = []
         reads = 1
+        exact = [(name, asked[name]) for name in _EXACT if asked.get(name)]
+        by_tags = bool(asked.get("tags"))
         for entry in read:
             if len(found) >= stop_at:
                 break
             reads += 1
-            if any(asked.get(name) and entry.get(name) != asked[name] for name in _EXACT):
+            if any(entry.get(name) != wanted for name, wanted in exact):
                 continue
-            if asked.get("tags"):
+            if by_tags:
                 continue  # a tags filter matches nothing, ever
             stamp = js.number_or_nan(entry.get("timestamp", js.absent()))
             if start and stamp < start:
