@@ -142,11 +142,11 @@ class R2(Source):
         hours = hours_of(self.window)
         kept = hours[:MAX_HOURS]
 
-        async def one(hour: datetime) -> list[Exchange]:
+        async def one(hour: datetime) -> list[_Page]:
             return await self._pages(f"prefixes/{hour:%Y%m%dT%H}", self._hour(hour), delimiter="/")
 
         answers = await asyncio.gather(*(one(hour) for hour in kept))
-        exchanges = [exchange for pages in answers for exchange in pages]
+        exchanges = [page.exchange for pages in answers for page in pages]
 
         def reader() -> Reading[Prefixes]:
             found: dict[datetime, tuple[str, ...]] = {}
@@ -157,7 +157,7 @@ class R2(Source):
                 names: set[str] = set()
                 try:
                     for page in pages:
-                        listing = read_listing(page)
+                        listing = page.read()
                         names.update(_last_part(folder, self._hour(hour)) for folder in listing.folders)
                     whole = whole and listing.following is None
                 except SourceError as exc:
@@ -228,12 +228,12 @@ class R2(Source):
             for (service, hour), folder in zip(places, folders, strict=True)
         ]
         found = {service: _Listing() for service in services}
-        for (service, _), folder, exchanges in zip(places, folders, await self._all_pages(asked_for), strict=True):
+        for (service, _), folder, pages in zip(places, folders, await self._all_pages(asked_for), strict=True):
             listed = found[service]
-            listed.exchanges += exchanges
+            listed.exchanges += [page.exchange for page in pages]
             try:
-                for exchange in exchanges:
-                    listing = read_listing(exchange)
+                for page in pages:
+                    listing = page.read()
                     listed.keys += [
                         _Key(path=path, service=service, arrival=arrival_of(path))
                         for path in listing.keys
@@ -244,15 +244,13 @@ class R2(Source):
                 listed.whole, listed.fault = False, exc
         return found
 
-    async def _pages(self, name: str, prefix: str, *, delimiter: str | None = None) -> list[Exchange]:
+    async def _pages(self, name: str, prefix: str, *, delimiter: str | None = None) -> list[_Page]:
         """Ask for all pages of a listing, up to `MAX_PAGES`."""
         return (await self._all_pages([(name, prefix)], delimiter=delimiter))[0]
 
-    async def _all_pages(
-        self, places: Sequence[tuple[str, str]], *, delimiter: str | None = None
-    ) -> list[list[Exchange]]:
+    async def _all_pages(self, places: Sequence[tuple[str, str]], *, delimiter: str | None = None) -> list[list[_Page]]:
         """Ask for all pages, up to `MAX_PAGES` each, of the listings of *places* (name and prefix)."""
-        exchanges: list[list[Exchange]] = [[] for _ in places]
+        pages: list[list[_Page]] = [[] for _ in places]
         following: dict[int, str | None] = dict.fromkeys(range(len(places)))
         for number in range(1, MAX_PAGES + 1):
             questions = []
@@ -271,15 +269,16 @@ class R2(Source):
             answers = await ask_many(self.channel, questions)
             more: dict[int, str | None] = {}
             for place, exchange in zip(following, answers, strict=True):
-                exchanges[place].append(exchange)
+                listing: Listing | None = None
                 with suppress(SourceError):
-                    token = read_listing(exchange).following
-                    if token is not None:
-                        more[place] = token
+                    listing = read_listing(exchange)
+                    if listing.following is not None:
+                        more[place] = listing.following
+                pages[place].append(_Page(exchange, listing))
             following = more
             if not following:
                 break
-        return exchanges
+        return pages
 
     def _object(self, key: _Key) -> Question:
         short = key.path.removeprefix(f"logs/{self.settings.log_environment}/")
@@ -314,6 +313,18 @@ class R2(Source):
         credentials = Credentials(identity.get_secret_value(), secret.get_secret_value())
         S3SigV4Auth(credentials, "s3", self.settings.r2_region).add_auth(request)
         return replace(question, headers={name.lower(): value for name, value in request.headers.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """One page of a listing as it was asked, and as it was read where it could be."""
+
+    exchange: Exchange
+    listing: Listing | None
+
+    def read(self) -> Listing:
+        """Return the listing; raise what `read_listing` raises."""
+        return self.listing or read_listing(self.exchange)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
