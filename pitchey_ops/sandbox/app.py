@@ -26,6 +26,7 @@ from starlette.websockets import WebSocket
 from .behaviours import behaviour_for, is_default
 from .breaks import SLOW_S, Breaks, HangUp, distort, edge_page, endless
 from .clock import Clock, http_date, iso
+from .mending import Mending
 from .names import SERVICES, locate
 from .seen import Seen
 from .services._base import Service, WorkerFault, fault, json_answer, ray, text_answer
@@ -47,6 +48,7 @@ from .thirdparty.sentry import Sentry
 from .thirdparty.slack import Slack
 from .thirdparty.statuspage import Statuspage
 from .world import Behaviour, World
+from .writes import METHODS
 
 
 def create_app(
@@ -126,6 +128,8 @@ class _Dispatcher:
         self._state = state
         self._services = _services(state)
         self._seen = Seen()
+        self._mending = Mending(state)
+        self._mending_lock = asyncio.Lock()
         self._numbers = itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -182,6 +186,9 @@ class _Dispatcher:
 
     async def _answer(self, request: Request, name: str, path: str) -> Response:
         cf_ray = ray(self._state.world.seed, next(self._numbers))
+        write = self._state.writes.take(name, request.method, path)
+        if (write is not None and write.endswith("_before")) or write == "429":
+            return await self._write_fault(request, str(write), cf_ray)
         kind = self._state.breaks.of(name)
         if kind == "refused":
             return HangUp()
@@ -190,6 +197,10 @@ class _Dispatcher:
         if kind == "slow" and not await _wait(request, SLOW_S):
             raise ClientDisconnect
         response = await self._play(request, name, path, cf_ray)
+        if name == "cloudflare_api" and request.method in METHODS and self._mending.due():
+            await self._mended()
+        if write is not None:
+            return await self._write_fault(request, write, cf_ray)
         if kind in ("5xx", "html", "truncated", "wrong_types"):
             response = distort(response, kind, cf_ray)
         headers = response.headers
@@ -197,6 +208,22 @@ class _Dispatcher:
         headers.setdefault("server", "cloudflare")
         headers.setdefault("cf-ray", cf_ray)
         return response
+
+    async def _write_fault(self, request: Request, kind: str, cf_ray: str) -> Response:
+        """Let a change end as it was ordered; whether it was made was settled before."""
+        if kind == "429":
+            return json_answer({"error": {"message": "Rate Limit Exceeded", "code": 2020}}, 429, {"retry-after": "1"})
+        if kind.startswith("5xx"):
+            return edge_page(503, 1105, cf_ray)
+        if kind.startswith("timeout"):
+            await _wait(request, SLOW_S)
+            raise ClientDisconnect
+        return HangUp()
+
+    async def _mended(self) -> None:
+        """Let the world go on as what people changed makes it; drawing it takes a moment of a thread."""
+        async with self._mending_lock:
+            await asyncio.to_thread(self._mending.changed)
 
     async def _play(self, request: Request, name: str, path: str, cf_ray: str) -> Response:
         """Return what the world lets the service answer."""
@@ -243,12 +270,22 @@ class _Dispatcher:
                 return json_answer(self._state.breaks.as_dict())
             case "/breaks":
                 return json_answer(self._state.breaks.as_dict())
+            case "/writes" if request.method == "POST":
+                try:
+                    sent = json.loads(await request.body())
+                    if isinstance(sent, dict) and isinstance(sent.get("secrets_changed"), list):
+                        self._state.secrets_changed = tuple(map(str, sent["secrets_changed"]))
+                    else:
+                        self._state.writes.change(sent)
+                except ValueError as error:
+                    return json_answer({"error": str(error)}, 400)
+                return json_answer({"secrets_changed": self._state.secrets_changed, **self._state.writes.waiting})
             case "/seen" if request.method in ("DELETE", "POST"):
                 self._seen.forget()
                 return json_answer({})
             case "/seen":
                 return json_answer(self._seen.as_dict())
-        return text_answer("clock, breaks, seen", 404)
+        return text_answer("clock, breaks, writes, seen", 404)
 
 
 def behave(behaviour: Behaviour, path: str, cf_ray: str) -> Response:

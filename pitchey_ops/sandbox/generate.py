@@ -71,10 +71,22 @@ def build(
         For an unknown scenario.
     """
     fresh = fresh or catalogue()[name].fresh
-    world = replace(_draw(name, Builder(seed, now_ms, entries), fresh=fresh), fresh=fresh)
+    world = replace(_draw(name, Builder(seed, now_ms, entries), fresh=fresh), fresh=fresh, entries=entries)
     if mended_ms is None:
         return world
-    return _spliced(world, _draw(name, Builder(seed, now_ms, entries, mended_ms), fresh=fresh), mended_ms)
+    return mended(world, world, mended_ms)
+
+
+def mended(before: World, original: World, at_ms: int) -> World:
+    """Return the world that is *before* until *at_ms*, and from then on *original* with its cause mended at *at_ms*."""
+    b = Builder(original.seed, original.now_ms, original.entries, at_ms)
+    after = replace(_draw(original.name, b, fresh=original.fresh), fresh=original.fresh, entries=original.entries)
+    return _spliced(before, after, at_ms)
+
+
+def broken_again(before: World, original: World, at_ms: int) -> World:
+    """Return the world that is *before* until *at_ms*, and from then on *original*: somebody undid the cure."""
+    return _spliced(before, original, at_ms)
 
 
 def _draw(name: str, b: Builder, *, fresh: bool) -> World:
@@ -132,7 +144,11 @@ def _spliced(before: World, after: World, at_ms: int) -> World:
         )
         for kind in sorted({*before.security_events, *after.security_events})
     }
-    return replace(after, **tables, issues=tuple(issues), security_events=security)
+    live = [
+        *(replace(b, end_ms=min(b.end_ms, at_ms)) for b in before.behaviours if b.start_ms < at_ms),
+        *(replace(b, start_ms=max(b.start_ms, at_ms)) for b in after.behaviours if b.end_ms > at_ms),
+    ]
+    return replace(after, **tables, issues=tuple(issues), security_events=security, behaviours=tuple(live))
 
 
 def _ordinary_issues(b: Builder) -> None:

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from .app import create_app
 from .clock import LoopClock
 from .lane import LaneProtocol
-from .state import Options
+from .state import Options, State
 from .world import World
 
 _STARTED_WITHIN_S = 30.0
@@ -78,6 +78,8 @@ class Running:
         The origin, without a slash at its end.
     clock
         Its clock; ``advance`` jumps.
+    state
+        What people changed in it, for tests.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class Running:
     ) -> None:
         self.clock = LoopClock(world.now_ms, speed=speed)
         app = create_app(world, clock=self.clock, breaks=breaks, fresh=fresh, options=options)
+        self.state: State = app.state.sandbox
         self._socket = _bind(host, port)
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -11,7 +12,8 @@ import httpx
 from .breaks import Breaks
 from .clock import Clock
 from .store import ApmStore, ArchiveStore, LogStore
-from .world import World
+from .world import Deployment, World
+from .writes import WriteFaults
 
 ACCOUNT = "sandbox-account"
 """Cloudflare account of the sandbox; any other is an error."""
@@ -19,6 +21,7 @@ ZONE = "sandbox-zone"
 """Cloudflare zone of the sandbox; any other is an error."""
 SENTRY_ORG = "pitchey"
 STATUSPAGE_PAGE = "sandbox-page"
+KV_NAMESPACE = "sandbox-kv"
 BUCKET = "pitchey-logs"
 """Bucket of the log archive."""
 
@@ -85,6 +88,25 @@ class State:
     pagerduty_incidents: list[dict[str, Any]] = field(default_factory=list)
     pagerduty_events: list[dict[str, Any]] = field(default_factory=list)
     security_recorded: dict[str, list[int]] = field(default_factory=dict)
+    deployed: list[Deployment] = field(default_factory=list)
+    security_level: str = "medium"
+    security_level_ms: int | None = None
+    access_rules: dict[str, dict[str, Any]] = field(default_factory=dict)
+    rulesets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    kv: dict[str, str] = field(default_factory=dict)
+    purges: list[list[str]] = field(default_factory=list)
+    statuspage_incidents: list[dict[str, Any]] = field(default_factory=list)
+    statuspage_components: dict[str, str] = field(default_factory=dict)
+    pagerduty_notes: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    pagerduty_changes: list[dict[str, Any]] = field(default_factory=list)
+    secrets_changed: tuple[str, ...] = ()
+    writes: WriteFaults = field(default_factory=WriteFaults)
+    made: int = 0
+
+    def new_id(self, *parts: object) -> str:
+        """Return an id of 32 hexadecimal digits that nothing else here has."""
+        self.made += 1
+        return hashlib.blake2b("/".join(map(str, (*parts, self.made))).encode(), digest_size=16).hexdigest()
 
     @property
     def now_ms(self) -> int:

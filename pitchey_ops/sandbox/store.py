@@ -198,6 +198,12 @@ class LogStore:
         self._posted_keys: list[str] = []
         self._counter = 0
 
+    def rebased(self, world: World) -> LogStore:
+        """Return the store of *world* with everything that came by POST."""
+        new = LogStore(world, fresh=self._fresh)
+        new._posted, new._posted_keys, new._counter = self._posted, self._posted_keys, self._counter
+        return new
+
     def warm(self) -> None:
         """Make the order of keys now, rather than at the first question."""
         assert self._order
@@ -333,6 +339,12 @@ class ApmStore:
         self._since = world.now_ms - FRESH_MS if fresh else -(2**62)
         self._names: dict[str, _Points] = {}
         self.posted = _Posted()
+
+    def rebased(self, world: World) -> ApmStore:
+        """Return the store of *world* with everything that came by POST."""
+        new = ApmStore(world)
+        new._since, new.posted = self._since, self.posted
+        return new
 
     def points(self, name: str, now_ms: int) -> list[dict[str, Any]]:
         """Return the oldest `CUT` points of *name* that its 7 days hold, oldest first."""
@@ -491,6 +503,12 @@ class ArchiveStore:
         self._world = world
         self._posted: dict[str, tuple[int, dict[str, Any]]] = {}
         self._made: dict[str, StoredObject] = {}  # objects are made once: a listing shows their sizes
+
+    def rebased(self, world: World) -> ArchiveStore:
+        """Return the store of *world* with everything that came by POST."""
+        new = ArchiveStore(world)
+        new._posted = self._posted
+        return new
 
     def warm(self) -> None:
         """Make the order of keys now, rather than at the first question."""

@@ -265,3 +265,4 @@ class World:
     oncall: tuple[Mapping[str, Any], ...] = ()
     truth: Truth | None = None
     fresh: bool = False  # the stores are young: they know nothing from before two hours ago
+    entries: int = 200_000  # log entries of an ordinary week that it was drawn with

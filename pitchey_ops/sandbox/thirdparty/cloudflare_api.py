@@ -9,10 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..clock import iso
+from ..mending import deployments
 from ..services._base import Service, json_answer
 from ..state import ACCOUNT, ZONE, State
 from ..world import Deployment
 from .cloudflare_graphql import Analytics
+from .cloudflare_writes import Refused, Writes, refused
 from .tail import Tails
 
 _ROOT = "/client/v4"
@@ -27,9 +29,16 @@ class CloudflareApi(Service):
     def __init__(self, state: State) -> None:
         super().__init__(state)
         self.tails = Tails(state)
+        self._writes = Writes(state)
 
     async def answer(self, request: Request, path: str) -> Response:
-        """Answer the reading calls of the contract; every failure is an envelope with ``success: false``."""
+        """Answer the calls of the contract; every failure is an envelope with ``success: false``."""
+        try:
+            return await self._answered(request, path)
+        except Refused as exc:
+            return refused(exc)
+
+    async def _answered(self, request: Request, path: str) -> Response:
         token = request.headers.get("authorization", "")
         if self.state.options.require_tokens and not token.startswith("Bearer "):
             return failure(400, 9106, "Missing Authorization header")
@@ -44,9 +53,9 @@ class CloudflareApi(Service):
             case ["accounts", account, *rest]:
                 if account != ACCOUNT:
                     return failure(403, 10000, "Authentication error")
-                return self._account(request, rest)
+                return await self._account(request, rest)
             case ["zones", zone, *rest]:
-                return failure(403, 10000, "Authentication error") if zone != ZONE else self._zone(request, rest)
+                return failure(403, 10000, "Authentication error") if zone != ZONE else await self._zone(request, rest)
         return failure(404, 7003, "Could not route")
 
     async def _graphql(self, request: Request) -> Response:
@@ -60,19 +69,21 @@ class CloudflareApi(Service):
         # errors of a query come with HTTP 200
         return json_answer(Analytics(self.state.world, self.state.now_ms).answer(query, variables))
 
-    def _deployments(self, script: str) -> list[Deployment]:
-        """Return what was deployed until now, newest first."""
-        now = self.state.now_ms
-        known = [d for d in self.state.world.deployments if d.script == script and d.at_ms <= now]
-        return sorted(known, key=lambda d: (d.at_ms, d.number), reverse=True)
-
-    def _account(self, request: Request, parts: list[str]) -> Response:
+    async def _account(self, request: Request, parts: list[str]) -> Response:
         match parts:
             case ["workers", "scripts"]:
                 names = sorted({d.script for d in self.state.world.deployments if d.at_ms <= self.state.now_ms})
                 return success([{"id": name} for name in names])
+            case ["workers", "scripts", script, "deployments"] if request.method == "POST":
+                if not deployments(self.state, script):
+                    return failure(404, 10007, "This Worker does not exist")
+                force = request.query_params.get("force") == "true"
+                return success(_deployment(self._writes.deploy(script, await self._writes.sent(request), force=force)))
+            case ["storage", "kv", "namespaces", namespace, *rest]:
+                found_ = await self._writes.kv(request, namespace, rest)
+                return found_ if isinstance(found_, Response) else success(found_)
             case ["workers", "scripts", script, *rest]:
-                found = self._deployments(script)
+                found = deployments(self.state, script)
                 if found and rest[:1] == ["tails"]:
                     return self._tails(request, script, rest[1:])
                 return self._script(found, rest) if found else failure(404, 10007, "This Worker does not exist")
@@ -85,7 +96,7 @@ class CloudflareApi(Service):
             case ["deployments"]:
                 return success({"deployments": [_deployment(d) for d in found]})
             case ["versions"]:  # paging is ignored
-                versions = {d.version_id: d for d in reversed(found)}
+                versions = {d.version_id: d for d in found}  # made with its first deployment, the last of these
                 newest = sorted(versions.values(), key=lambda d: -d.number)[:100]
                 return success({"items": [_version(d) for d in newest]})
             case ["versions", wanted]:
@@ -105,19 +116,34 @@ class CloudflareApi(Service):
                 return success(None) if self.tails.delete(name) else failure(404, 10057, "Tail not found")
         return failure(405, 7001, "Method not allowed for this route")
 
-    def _zone(self, request: Request, parts: list[str]) -> Response:
-        match parts:
-            case []:
+    async def _zone(self, request: Request, parts: list[str]) -> Response:
+        writes = self._writes
+        match request.method, parts:
+            case _, []:
                 return success({"id": ZONE, "name": "pitchey.example", "status": "active"})
-            case ["settings", "security_level"]:
-                before = iso(self.state.world.now_ms - 30 * 86_400_000)
-                return success({"id": "security_level", "value": "medium", "editable": True, "modified_on": before})
-            case ["firewall", "access_rules", "rules"]:
-                return success([], {"page": 1, "per_page": 20, "count": 0, "total_count": 0, "total_pages": 0})
-            case ["rulesets"]:
-                return success([])
-            case ["rulesets", "phases", _, "entrypoint"]:
-                return failure(404, 10003, "could not find entrypoint ruleset in the phase")
+            case "PATCH", ["settings", "security_level"]:
+                return success(writes.set_level(await writes.sent(request)))
+            case _, ["settings", "security_level"]:
+                return success(writes.level())
+            case "POST", ["firewall", "access_rules", "rules"]:
+                return success(writes.add_rule(await writes.sent(request)))
+            case _, ["firewall", "access_rules", "rules"]:
+                return success(*writes.rules(request.query_params))
+            case "DELETE", ["firewall", "access_rules", "rules", name]:
+                return success(writes.remove_rule(name))
+            case "POST", ["rulesets"]:
+                return success(writes.add_ruleset(await writes.sent(request)))
+            case _, ["rulesets"]:
+                rulesets = self.state.rulesets.values()
+                return success([{k: v for k, v in one.items() if k != "rules"} for one in rulesets])
+            case "POST", ["rulesets", name, "rules"]:
+                return success(writes.add_to_ruleset(name, await writes.sent(request)))
+            case "DELETE", ["rulesets", name, "rules", rule]:
+                return success(writes.remove_from_ruleset(name, rule))
+            case _, ["rulesets", "phases", phase, "entrypoint"]:
+                return success(writes.entrypoint(phase))
+            case "POST", ["purge_cache"]:
+                return success(writes.purge(await writes.sent(request)))
         return failure(404, 7003, "Could not route")
 
 

@@ -50,6 +50,8 @@ class Slack(Service):
                 return self._post(asked)
             case "/chat.update":
                 return self._update(asked)
+            case "/chat.delete":
+                return self._delete(asked)
             case "/files.getUploadURLExternal":
                 return self._upload_url(request, asked)
             case "/files.completeUploadExternal":
@@ -124,6 +126,14 @@ class Slack(Service):
             return _refused(fault or "message_not_found")
         found[0].update({name: asked[name] for name in ("text", "blocks", "metadata") if name in asked})
         return json_answer({"ok": True, "channel": channel, "ts": stamp, "text": str(asked.get("text", ""))})
+
+    def _delete(self, asked: dict[str, Any]) -> Response:
+        channel, stamp = _channel(str(asked.get("channel", ""))), str(asked.get("ts", ""))
+        found = [m for m in self.state.slack_messages if (m["channel"], m["ts"]) == (channel, stamp)]
+        if channel not in CHANNELS or not found:
+            return _refused("message_not_found" if channel in CHANNELS else "channel_not_found")
+        self.state.slack_messages.remove(found[0])
+        return json_answer({"ok": True, "channel": channel, "ts": stamp})
 
     def _upload_url(self, request: Request, asked: dict[str, Any]) -> Response:
         name, length = str(asked.get("filename", "")), _stamp(asked.get("length"), 0.0)
