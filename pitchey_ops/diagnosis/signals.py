@@ -19,6 +19,9 @@ SIGNALS: dict[str, str] = {
     "edge_exception_page": "Cloudflare's page for an unhandled Worker exception (1101)",
     "edge_limit_page": "Cloudflare's page for exceeded Worker limits (1102, 1015, 1027)",
     "edge_network_page": "Cloudflare's 52x pages or an edge error outside our Worker",
+    "edge_fails_alike": "pages and files, which our Worker does not answer, fail like the API",
+    "edge_fails_by_route": "the API fails and pages and files do not",
+    "fails_before_worker": "the Worker is called less than the requests at the edge let expect",
     # what changed
     "deployment_before_onset": "a deployment of the main Worker lies minutes before the onset",
     "no_deployment_before_onset": "deployments were seen, and none lies within the hour before the onset",

@@ -19,6 +19,12 @@ SEEN_WELL = "users_not_failing"
 """Nothing is called healthy unless requests of users were seen, and seen to succeed."""
 HURT = ("users_failing", "latency_high", "api_unreachable", "api_partly_failing")
 """Signals that users are hurt, whatever the cause."""
+OURS = frozenset({"api_unreachable", "api_partly_failing"})
+"""Of these, what only our own probes tell: a network or proxy of ours fails them, too."""
+COUNTED = 0.5
+"""Strength from which failing requests were counted, and need no other source to be believed."""
+OF_ITS_OWN = 8.0
+"""Decibans over its prior from which a cause has evidence of its own, whatever our probes say."""
 
 
 def decide(
@@ -38,8 +44,10 @@ def decide(
     ``healthy`` takes four things: "nothing is wrong" leads clearly, no rule saw a symptom, requests of users
     were seen to succeed, and every group of sources that the runbook needs was seen (*unmet_needs* is
     empty). ``incident`` takes a cause that is clearly ahead, or users that are hurt (then without a cause if
-    none is ahead; where "nothing is wrong" leads, only if everything needed was seen: one broken source of
-    ours looks like hurt, too). All else is ``inconclusive``, with what would settle it.
+    none is ahead). Failing requests that were counted are hurt, whatever else was not seen; slow answers and
+    failing probes only if everything needed was seen: one broken source of ours looks like hurt, too. Where our
+    own probes alone fail while requests of users were seen to succeed, it is left open. All else is
+    ``inconclusive``, with what would settle it.
 
     Parameters
     ----------
@@ -56,6 +64,8 @@ def decide(
     first, second = scores[0], scores[1]
     clear = first.weight - second.weight >= LEAD_DECIBANS and first.confidence >= NAMED_CONFIDENCE
     hurt = any(name in seen for name in HURT)
+    counted = seen.get("users_failing", (0.0, ""))[0] >= COUNTED
+    alone = bool(seen.keys() & OURS) and SEEN_WELL in seen and not (seen.keys() & set(HURT) - OURS)
     symptom = any(finding.severity >= Severity.WARNING for finding in findings)
     leader = BY_ID[first.id]
     state: State
@@ -64,12 +74,12 @@ def decide(
         calm = clear and SEEN_WELL in seen and not symptom and not hurt
         state = "healthy" if calm and not unmet_needs else "inconclusive"
         cause = "none" if state == "healthy" else None
-        if hurt and not unmet_needs:
+        if counted or (hurt and not unmet_needs and not alone):
             state = "incident"
-    elif clear:
+    elif clear and not (alone and first.weight < BY_ID[first.id].prior + OF_ITS_OWN):
         state, cause = "incident", first.id
     else:
-        state = "incident" if hurt else "inconclusive"
+        state = "incident" if hurt and not alone else "inconclusive"
     named = leader if cause is not None else None
     level, why = severity(impact=impact, signals=seen, leader=named, hurt=hurt, unseen=unmet_needs)
     confidence = first.confidence if cause is not None else _confidence_in_state(state, scores)

@@ -169,7 +169,7 @@ def by_address(asked: pl.DataFrame, hits: pl.DataFrame) -> pl.DataFrame:
         .group_by("address")
         .agg(pl.col("_pages").max().alias("busiest_crew"))
     )
-    slots = slots.join(crew, on="address", how="left")
+    slots = slots.join(crew, on="address", how="left").join(_copying(asked), on="address", how="full", coalesce=True)
     kinds = hits.group_by("address").agg(
         pl.col("text").filter(pl.col("kinds").list.len() > 0).n_unique().alias("strong"),
         pl.col("text").filter(pl.col("kinds").list.len() == 0).n_unique().alias("weak"),
@@ -184,6 +184,63 @@ def by_address(asked: pl.DataFrame, hits: pl.DataFrame) -> pl.DataFrame:
         .alias("payload_samples"),
     )
     return out.join(slots, on="address", how="left").join(kinds, on="address", how="full", coalesce=True)
+
+
+GUESSES_TOGETHER: Final = "one user agent fails to log in from many addresses"
+COPY_PAGES: Final = 120
+"""Distinct pages in ten minutes from which one program on many addresses copies; a person reads forty."""
+COPY_DISTINCT: Final = 0.6
+"""Share of its requests that no other of its requests repeats: people come back to the same pages, copiers never."""
+COPY_PATHS: Final = 3
+"""Paths that hold nine in ten of its requests: people also load files, sessions and messages."""
+COPY_ADDRESSES: Final = 3
+
+
+def _copying(asked: pl.DataFrame) -> pl.DataFrame:
+    """
+    Return ``address, copied`` (pages in ten minutes) of programs that copy the catalogue from many addresses.
+
+    Told by what all requests with one user agent have in common, wherever they come from: nobody is signed in, each
+    page is asked for once, and nothing but a few paths. A browser that many people use fails all three.
+    """
+    by_agent = asked.filter(
+        pl.col("user_agent").is_not_null() & pl.col("agent_kind").is_in(["other", "script", "none"])
+    )
+    total = by_agent.group_by("user_agent").agg(
+        pl.len().alias("_all"),
+        pl.col("page").n_unique().alias("_pages"),
+        pl.col("user_id").is_not_null().sum().alias("_known"),
+        pl.col("address").n_unique().alias("_n"),
+    )
+    top = (
+        by_agent.group_by("user_agent", "path")
+        .len()
+        .sort("len", descending=True)
+        .group_by("user_agent")
+        .agg(pl.col("len").head(COPY_PATHS).sum().alias("_top"))
+    )
+    busiest = (
+        by_agent.group_by("user_agent", "slot")
+        .agg(pl.col("page").n_unique().alias("_in_slot"))
+        .group_by("user_agent")
+        .agg(pl.col("_in_slot").max().alias("copied"))
+    )
+    copiers = (
+        total.join(top, on="user_agent")
+        .join(busiest, on="user_agent")
+        .filter(
+            (pl.col("_n") >= COPY_ADDRESSES)
+            & (pl.col("copied") >= COPY_PAGES)
+            & (pl.col("_pages") >= COPY_DISTINCT * pl.col("_all"))
+            & (pl.col("_known") <= 0.02 * pl.col("_all"))
+            & (pl.col("_top") >= 0.9 * pl.col("_all"))
+        )
+    )
+    return (
+        by_agent.join(copiers.select("user_agent", "copied"), on="user_agent")
+        .group_by("address")
+        .agg(pl.col("copied").max().cast(pl.Int64))
+    )
 
 
 NETWORKS_OF_ONE_USER: Final = 8
@@ -275,7 +332,7 @@ def shared_clients(asked: pl.DataFrame, tries: pl.DataFrame, rows: pl.DataFrame)
     )
     add(
         logins.filter(pl.col("outcome") != "ok").join(failing, on="user_agent").unique("address", maintain_order=True),
-        "one user agent fails to log in from many addresses",
+        GUESSES_TOGETHER,
     )
 
     header = (

@@ -26,6 +26,8 @@ HASHED = re.compile(r"[.-][0-9a-zA-Z_-]{8,}\.[a-z0-9]{2,5}$")
 """A name with a hash of its content never changes, so it should be cached for long."""
 EDGE_ASSET = r"(?i)\.(?:js|mjs|css|png|jpe?g|webp|avif|svg|woff2?|ico|json)$"
 Z_CLEAR = 5.0
+CLIENTS_OWN = (408, 412, 416, 429, 499)
+"""Refusals of a file that are the client's doing or a limit; every other one leaves the page without the file."""
 
 
 def assets(case: Case) -> RuleResult:
@@ -154,7 +156,7 @@ def heavy(looked: Any) -> list[Finding]:
 
 
 def _edge(case: Case) -> Finding | None:
-    """Return a finding when assets are answered 404 or 5xx at the edge clearly more often than before."""
+    """Return a finding when assets are refused or fail (4xx, 5xx) at the edge clearly more often than before."""
     before_start, before_end, after_start, after_end = spans(case)
     mine = case.frames.edge.filter(pl.col("route").str.contains(EDGE_ASSET).fill_null(value=False))
     sides = [
@@ -162,7 +164,7 @@ def _edge(case: Case) -> Finding | None:
         for start, end in ((before_start, before_end), (after_start, after_end))
     ]
     totals = [float(side.get_column("requests").sum()) for side in sides]
-    failed = pl.col("status").is_in([404, 410]) | (pl.col("status") >= 500)
+    failed = pl.col("status").is_between(400, 599) & ~pl.col("status").is_in(CLIENTS_OWN)
     bad = [float(side.filter(failed).get_column("requests").sum()) for side in sides]
     if totals[1] <= 0:
         return None

@@ -37,7 +37,7 @@ PRIOR_DB: Final = -10.0
 ACCUSED_DB: Final = 10.0
 SUSPICIOUS_DB: Final = 3.0
 
-BY_HAND: Final = 0.55
+BY_HAND: Final = 0.35
 """What a failure weighs when it came slowly (5 s and more), unevenly, on one ordinary account: persons do that."""
 
 WEIGHTS: Final[dict[str, tuple[float, float, str]]] = {
@@ -110,6 +110,11 @@ WEIGHTS: Final[dict[str, tuple[float, float, str]]] = {
     "sustained": (2.0, 8.0, "each further ten minutes of it"),
     "even_gaps": (5.0, 5.0, "at least 50 requests with gaps as even as a clock"),
     "counting_up": (6.0, 6.0, "numeric ids asked for in order"),
+    "one_program": (
+        8.0,
+        8.0,
+        "one program on several addresses asks for nothing but the catalogue's pages, each once, signed in as nobody",
+    ),
     "script_agent": (4.0, 4.0, "the user agent is a programming library, or none"),
     "declared_crawler": (
         -14.0,
@@ -152,7 +157,15 @@ _PROBE: Final = (
     "declared_crawler_probe",
     "blocked_at_edge",
 )
-_SCRAPE: Final = ("pages_fast", "sustained", "even_gaps", "counting_up", "script_agent", "declared_crawler")
+_SCRAPE: Final = (
+    "pages_fast",
+    "one_program",
+    "sustained",
+    "even_gaps",
+    "counting_up",
+    "script_agent",
+    "declared_crawler",
+)
 _EVADE: Final = ("one_client_many_addresses", "limit_refusals")
 _TRACKS: Final = {"logins": _LOGIN, "requests": _PROBE, "scraping": _SCRAPE, "evasion": _EVADE}
 
@@ -188,6 +201,7 @@ _COUNTS: Final = (
     "busiest",
     "busy_slots",
     "busiest_crew",
+    "copied",
     "bypass_addresses",
     "firewall_events",
     "neighbours",
@@ -235,7 +249,7 @@ def _weights() -> dict[str, pl.Expr]:
         + 0.2 * (pl.col("payload_kinds").list.len().cast(pl.Float64).fill_null(0) - 1).clip(lower_bound=0)
         + 0.04 * (_n("strong") - 1).clip(lower_bound=0)
     )
-    pages = pl.max_horizontal(_n("busiest"), _n("busiest_crew") * _flag(pl.col("busiest") >= 10))
+    pages = pl.max_horizontal(_n("busiest"), _n("busiest_crew") * _flag(pl.col("busiest") >= 10), _n("copied"))
     fast = pl.when(pages > 40).then((pages / 40.0).log10()).otherwise(0.0)
     # slow and uneven tries on one ordinary account may be fingers that search their memory
     by_hand = (
@@ -290,6 +304,7 @@ def _weights() -> dict[str, pl.Expr]:
             _flag((pl.col("requests") >= 50) & (pl.col("web_gap_spread") <= 0.3) & (pl.col("busiest") > 20)),
         ),
         "counting_up": _w("counting_up", _flag((pl.col("steps") >= 0.6) & (pl.col("busiest") > 20))),
+        "one_program": _w("one_program", _flag(pl.col("copied") > 0)),
         "script_agent": _w("script_agent", _flag(script & (pages > 40))),
         "declared_crawler": _w("declared_crawler", _flag(crawler)),
         "one_client_many_addresses": _w("one_client_many_addresses", _flag(pl.col("bypass").is_not_null())),
@@ -442,6 +457,7 @@ def attackers(
         | (pl.col("rare_missing") > 5)
         | (pl.col("busiest") > 40)
         | ((pl.col("busiest_crew") > 40) & (pl.col("busiest") >= 10))
+        | (pl.col("copied") > 0)
         | pl.col("bypass").is_not_null()
         | (pl.col("odd_methods") > 0)
         | (pl.col("limited") > 0)
@@ -578,6 +594,8 @@ def _told(row: dict[str, Any], protected: Sequence[IPNetwork]) -> tuple[str, str
         says.append(f"up to {row['busiest']} pages in ten minutes")
     if row["busiest_crew"] > max(row["busiest"], 40):
         says.append(f"up to {row['busiest_crew']} with the same program on its network")
+    if row["copied"]:
+        says.append(f"one program on several addresses, together {row['copied']} pages in ten minutes, each once")
     if row["bypass"]:
         says.append(f"{row['bypass']} ({row['bypass_addresses']} in the group)")
     if row["w_attack_tool"] > 0:

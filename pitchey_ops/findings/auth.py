@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
-from ._requests import route_of, spans, z_score
+from ._requests import requests, route_of, spans, z_score
 from .case import SIGN_IN, Case, observation_ids
 
 RULE = "auth"
@@ -19,11 +19,20 @@ TRIES_MIN = 8
 REFUSED_EXCESS = 0.03
 """Rise of the refused share of all other requests that counts."""
 SUCCESS_DROP = 0.35
+IDENTITY = (
+    r"(?i)/(?:auth|oauth|sso|session|sessions|token|tokens|login|log-in|signin|sign-in|verify|refresh|identity)(?:/|$)"
+)
+"""Routes at which people sign in or have their session checked."""
+BROKEN_SHARE = 0.1
+"""Rise of the failing share (5xx) of these routes that counts."""
+BROKEN_MORE = 4.0
+"""And it must be so many times that of all other routes: else the fault is not theirs alone."""
 
 
 def auth(case: Case) -> RuleResult:
     """
-    Compare two things with before: sign-ins that succeed, and other requests that are refused (401, 403).
+    Compare three things with before: sign-ins that succeed, other requests that are refused (401, 403), and the
+    sign-in service's own routes that break (5xx) far more than all others do.
 
     Sign-ins of addresses that `findings.attacks` accuses or suspects are left out, so that a guesser's failures
     do not look like broken sign-ins. Refusals of other routes are counted at the edge, else in the logs: when
@@ -31,7 +40,7 @@ def auth(case: Case) -> RuleResult:
     after the onset. If the logs were empty or cut, the edge decides alone; an edge that was late lacks its last
     two minutes; logs that lie about single sign-ins need many to matter.
     """
-    parts = [part for part in (_sign_ins(case), _refusals(case)) if part is not None]
+    parts = [part for part in (_sign_ins(case), _refusals(case), _broken(case)) if part is not None]
     if not parts:
         return NotChecked(
             rule=RULE,
@@ -41,8 +50,8 @@ def auth(case: Case) -> RuleResult:
     bad = [finding for finding in parts if finding.signals and finding.signals[0].name == "auth_failing"]
     if bad:
         return bad
-    shut_out = any(part.data.get("share_getting_in_after", 1.0) < 0.5 for part in parts)
-    strength = 1.0 if len(parts) == 2 and all(part.data["enough"] for part in parts) else 0.5
+    shut_out = any(part.data.get("share_getting_in_after", 1.0) < 0.5 or part.data.get("hurt", False) for part in parts)
+    strength = 1.0 if sum(bool(part.data["enough"]) for part in parts) == 2 else 0.5
     return [
         Finding(
             id=f"{RULE}/normal",
@@ -103,6 +112,42 @@ def _sign_ins(case: Case) -> Finding | None:
         evidence=observation_ids(tried.filter(pl.col("at") >= after_start)),
         signals=(Signal(name="auth_failing", strength=min(1.0, 0.5 + (share_0 or 0.9) - share_1)),) if failing else (),
         data=data,
+    )
+
+
+def _broken(case: Case) -> Finding | None:
+    """Return a finding when routes of identity fail with 5xx and the rest of the platform hardly does."""
+    before_start, before_end, after_start, after_end = spans(case)
+    seen = requests(case)
+    if seen is None:
+        return None
+    own = pl.col("route").str.contains(IDENTITY).fill_null(value=False)
+    figures = []
+    for start, end in ((before_start, before_end), (after_start, after_end)):
+        part = seen.minutes.filter(pl.col("at").is_between(start, end, closed="left"))
+        for chosen in (own, ~own):
+            rows = part.filter(chosen)
+            figures.append((float(rows.get_column("requests").sum()), float(rows.get_column("failing").sum())))
+    (n_0, bad_0), _, (n_1, bad_1), (others, bad_others) = figures
+    if n_1 < TRIES_MIN:
+        return None
+    share_1, elsewhere = bad_1 / n_1, bad_others / others if others else 0.0
+    excess = share_1 - (bad_0 / n_0 if n_0 else 0.0)
+    failing = (
+        excess >= BROKEN_SHARE and share_1 >= BROKEN_MORE * elsewhere and z_score(bad_1, n_1, bad_0, n_0) >= Z_CLEAR
+    )
+    hurt = excess >= REFUSED_EXCESS and z_score(bad_1, n_1, bad_0, n_0) >= 3.0
+    return Finding(
+        id=f"{RULE}/broken",
+        rule=RULE,
+        claim=f"{share_1:.1%} of requests to sign-in, session and token routes break with 5xx,"
+        f" {elsewhere:.1%} of all others",
+        severity=Severity.CRITICAL if failing else Severity.INFO,
+        at=after_start if failing else None,
+        evidence=seen.evidence,
+        signals=(Signal(name="auth_failing", strength=min(1.0, 0.5 + excess)),) if failing else (),
+        # routes of identity that break, for whatever reason, are no sign that signing in works as before
+        data={"share": share_1, "elsewhere": elsewhere, "enough": False, "hurt": hurt},
     )
 
 

@@ -79,9 +79,13 @@ def kinds(case: Case) -> RuleResult:
     errors = _texts(logs).filter(pl.col("at") < case.end)
     claimed = pl.Series([False] * errors.height, dtype=pl.Boolean)
     rows: list[tuple[Kind, pl.DataFrame, int, float]] = []
+    matched: dict[str, tuple[Kind, pl.Series]] = {}
     for kind in KINDS:
         match = _mask(errors, kind) & ~claimed
         claimed = claimed | match
+        known = matched.get(kind.signal)
+        matched[kind.signal] = (kind, match) if known is None else (known[0], known[1] | match)
+    for kind, match in matched.values():
         mine = errors.filter(match)
         hits = mine.filter(pl.col("at") >= since)
         expected = usual.expected(mine.filter(pl.col("at") < since), hits)
@@ -139,11 +143,27 @@ class _Usual:
         return total
 
 
+PLACES = {
+    "database": ("database", "db", "postgres", "postgresql", "sql", "hyperdrive", "neon"),
+    "cache": ("cache", "kv", "redis"),
+    "object storage": ("storage", "r2", "object-store", "object-storage", "media-store", "s3"),
+    "alert": ("alerts", "alerting", "alertmanager", "alert-manager", "pager", "notifier"),
+}
+"""Word that is put before an entry's text -> services whose entries are about it, whatever words they choose."""
+QUERY = r"\?[^\s\"'<>]*"
+"""A query string: what a visitor typed is not what the platform says."""
+
+
 def _texts(logs: pl.DataFrame) -> pl.DataFrame:
     frontend = pl.col("service").is_in(list(FRONTEND_SERVICES)).fill_null(False)
+    service = pl.col("service").str.to_lowercase()
+    place = pl.coalesce(
+        *(pl.when(service.is_in(list(names))).then(pl.lit(word + ":")) for word, names in PLACES.items())
+    )
     return logs.filter(pl.col("level").is_in(["error", "fatal", "critical", "warn", "warning"])).with_columns(
         text=pl.concat_str(
-            pl.col("message").str.slice(0, TEXT_LIMIT),
+            place,
+            pl.col("message").str.slice(0, TEXT_LIMIT).str.replace_all(QUERY, "?"),
             pl.col("stack").str.slice(0, 300),
             pl.col("component"),
             separator=" ",

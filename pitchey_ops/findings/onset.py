@@ -19,6 +19,7 @@ import numpy as np
 from pitchey_ops.findings._changepoint import ChangePoint, Kind, Shape, TooFewPoints, change_point
 from pitchey_ops.findings._first_sign import first_sign
 from pitchey_ops.findings._onset_series import Floats, Series, series_of
+from pitchey_ops.findings._sparse import sparse_change
 from pitchey_ops.frames import Frames
 from pitchey_ops.models.finding import Finding, NotChecked, RuleResult, Severity
 
@@ -279,7 +280,7 @@ def _search(series: Series) -> ChangePoint | None:
         difference=series.difference,
     )
     if found is None:
-        return None
+        return sparse_change(series)
     if series.events_ms is not None and found.shape == "step":
         found = _by_events(found, np.sort(series.events_ms), series.bin_ms)
     return first_sign(series, found)

@@ -59,6 +59,7 @@ def probes(case: Case) -> RuleResult:
     for observation in seen:
         found += _route(observation)
     failing = [o for o in seen if o.value.failing_share > 0]
+    found += _auth_alone(failing, seen)
     if not failing:
         found.append(
             Finding(
@@ -71,6 +72,25 @@ def probes(case: Case) -> RuleResult:
             )
         )
     return found
+
+
+def _auth_alone(failing: list[Observed[Any]], seen: list[Observed[Any]]) -> list[Finding]:
+    """Return a finding when the check of tokens breaks and everything else that was asked answers."""
+    mine = [o for o in failing if o.id.startswith("api/auth_verify") and o.value.failing_share >= 0.5]
+    others = [o for o in seen if not o.id.startswith("api/auth_verify")]
+    if not mine or len(failing) > 1 or len(others) < 2 or mine[0].value.code:
+        return []
+    return [
+        Finding(
+            id=f"{RULE}/auth-alone",
+            rule=RULE,
+            claim=f"{mine[0].value.route} breaks while {len(others)} other routes answer",
+            severity=Severity.WARNING,
+            at=mine[0].at,
+            evidence=tuple(o.id for o in (*mine, *others)),
+            signals=(Signal(name="auth_failing", strength=0.5),),
+        )
+    ]
 
 
 def own_network_down(case: Case) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
+from ._attack_web import GUESSES_TOGETHER
 from .attacks import BlockPlan, block_list, indicators
 from .case import Case
 
@@ -30,6 +31,8 @@ GROUPS = {
     "bypass": ("rate_bypass_seen", "passing the rate limit as one client from many addresses", "a bypass"),
 }
 """Group of kinds -> signal, words, one of them."""
+MOSTLY = 0.5
+"""Share of an address' requests that are sign-ins, from which it is a guesser and nothing else."""
 ADDRESSES_MIN = 5
 """From so many addresses that were looked at on, "nobody stands out" is said with full strength at ten times."""
 
@@ -92,7 +95,16 @@ def groups_of(row: dict[str, Any]) -> set[str]:
     groups = set()
     for kind in row["kinds"]:
         groups.add("logins" if kind in LOGIN_KINDS else OTHER_KINDS.get(kind, "payloads"))
+    if row["bypass"] == GUESSES_TOGETHER or ("logins" in groups and _mostly_logins(row)):
+        groups.discard("bypass")  # many addresses are how passwords are guessed, not a second attack
+        groups.add("logins")
     return groups
+
+
+def _mostly_logins(row: dict[str, Any]) -> bool:
+    """Whether an address did little but try to sign in."""
+    tries = int(row.get("failures") or 0) + int(row.get("successes") or 0)
+    return tries >= MOSTLY * max(1, int(row.get("requests") or 0))
 
 
 def _finding(case: Case, group: str, rows: list[dict[str, Any]]) -> Finding:

@@ -14,6 +14,8 @@ RULE = "traffic"
 SIGNALS = ("traffic_surge", "traffic_from_few", "traffic_normal", "rate_limited_users")
 SURGE = 2.0
 """Requests per minute against before, from which traffic counts as a surge."""
+FLOOD = 3.5
+"""From here on more traffic is a symptom by itself; below, a newsletter brings as many."""
 NORMAL = 1.5
 RATE_LIMITED_SHARE = 0.02
 FEW_SHARE = 0.5
@@ -48,7 +50,7 @@ def traffic(case: Case) -> RuleResult:
                 id=f"{RULE}/surge",
                 rule=RULE,
                 claim=f"{ratio:.1f} times as many requests as before ({rate_1:,.0f} a minute, {rate_0:,.0f} before)",
-                severity=Severity.WARNING,
+                severity=Severity.WARNING if ratio >= FLOOD else Severity.INFO,
                 at=since,
                 evidence=seen.evidence,
                 signals=(Signal(name="traffic_surge", strength=min(1.0, 0.5 + (ratio - SURGE) / 4.0)),),

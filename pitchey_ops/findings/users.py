@@ -17,6 +17,8 @@ Z_CLEAR = 5.0
 """z beyond which a rise is no chance: one in 3.5 million per comparison."""
 EXCESS_MIN = 0.004
 """A rise of the failing share below this is background, however certain."""
+CERTAIN = 0.7
+"""Strength of a rise that is no chance, however small a part of all requests it is: one route of forty is 2 %."""
 CHRONIC_FAILURES = 10
 """Failures on one route from which its share counts."""
 CHRONIC_SHARE = 0.01
@@ -69,7 +71,7 @@ def users(case: Case) -> RuleResult:
     before = "before, nothing to compare with" if share_0 is None else f"{share_0:.1%} before"
     where = "at the edge" if seen.vantage == "edge" else "in the logs"
     if failing:
-        strength = min(1.0, max(0.45, excess / limit))
+        strength = min(1.0, CERTAIN + (1 - CERTAIN) * excess / limit)
         return [
             Finding(
                 id=f"{RULE}/failing",
@@ -92,7 +94,11 @@ def users(case: Case) -> RuleResult:
                 claim=f"{share_1:.1%} of requests fail {where}{on}, as much as before: it began before what was seen",
                 severity=Severity.CRITICAL if share_1 >= limit else Severity.WARNING,
                 evidence=seen.evidence,
-                signals=(Signal(name="users_failing", strength=min(1.0, max(0.3, share_1 / limit))),),
+                signals=(
+                    Signal(
+                        name="users_failing", strength=min(1.0, max(0.5 if worst is not None else 0.3, share_1 / limit))
+                    ),
+                ),
                 data=data,
             )
         ]

@@ -30,9 +30,20 @@ RETIRED = "web.fid"
 SAMPLES_MIN = 20
 GROUP_MIN = 10
 Z_CLEAR = 4.0
+RATIO_FID = 2.0
+"""FID spreads more than the others, and a small one may double unnoticed; from this ratio on it speaks."""
 RATIO_WORSE = 1.25
 """P75 against before from which a vital got worse."""
 RELEASE_MIN = timedelta(minutes=120)
+BASE_MIN = timedelta(minutes=90)
+"""
+Shorter known, "as before" says little: what got worse earlier looks usual. Then only good vitals are normal.
+"""
+WITHOUT_INP = 0.7
+"""Strength of "as before" where nobody recorded how pages answer to touches (this platform never does)."""
+Z_SEARCHED = 5.0
+"""z from which a change counts whose time was searched for: some thirty looks, each one in three million."""
+SEARCH_STEP = timedelta(minutes=5)
 FRONTEND = ("frontend", "web", "pages")
 
 
@@ -77,21 +88,27 @@ def vitals(case: Case) -> RuleResult:
     names = [name for name in LINES if name != RETIRED]
     points = case.frames.metrics.filter(pl.col("name").is_in(list(LINES)) & pl.col("value").is_not_null())
     inside = points.filter(pl.col("at") >= case.window.start)
+    # FID is not a Core Web Vital any more, but where it got worse, so did what INP would tell
     judged = inside.filter(pl.col("name").is_in(names))
     if judged.height < SAMPLES_MIN:
         because = "too few Web Vitals in the window were seen: " + _why(case)
         return NotChecked(rule=RULE, because=because)
-    since = _since(case, judged)
+    since = _since(case, judged, points)
     found: list[Finding] = []
     rows = table(inside.filter(pl.col("at") >= since))
-    for metric in names:
+    for metric in LINES:
         one = _vital(case, points, metric, since)
         if one is not None:
             found.append(one)
     poor = [row for row in rows if row["level"] == "poor" and row["vital"] != "FID"]
     if not any(f.signals for f in found):
         core = [row for row in rows if not row["device"] and not row["route"] and row["vital"] != "FID"]
-        compared = points.filter((pl.col("name") == "web.lcp") & (pl.col("at") < since)).height >= SAMPLES_MIN
+        earlier = points.filter((pl.col("name") == "web.lcp") & (pl.col("at") < since))
+        compared = earlier.height >= SAMPLES_MIN
+        good = all(row["level"] == "good" for row in core)
+        first = earlier.get_column("at").min()
+        long_known = isinstance(first, datetime) and since - first >= BASE_MIN
+        seen = {row["vital"] for row in core}
         words = ", ".join(f"{r['vital']} {r['p75']:,.4g}" for r in core)
         found.append(
             Finding(
@@ -102,8 +119,8 @@ def vitals(case: Case) -> RuleResult:
                 else f"Web Vitals at the 75th percentile: {words}; nothing to compare with",
                 severity=Severity.INFO,
                 evidence=observation_ids(judged),
-                signals=(Signal(name="vitals_normal"),)
-                if compared and all(row["level"] != "poor" for row in core)
+                signals=(Signal(name="vitals_normal", strength=1.0 if "INP" in seen else WITHOUT_INP),)
+                if compared and (good or (long_known and all(row["level"] != "poor" for row in core)))
                 else (),
             )
         )
@@ -143,9 +160,11 @@ def _vital(case: Case, points: pl.DataFrame, metric: str, since: datetime) -> Fi
         and before.height >= SAMPLES_MIN
         and moved.z >= Z_CLEAR
         and p75 >= RATIO_WORSE * earlier
-        and p75 > 0.7 * good
+        and p75 > (0.7 if metric != RETIRED else 0.4) * good
     )
-    beyond = p75 > poor
+    beyond = p75 > poor and metric != RETIRED
+    if metric == RETIRED:
+        worse = worse and p75 >= RATIO_FID * (earlier or p75)
     if not worse and not beyond:
         return None
     fits = f"{p75:,.4g} {unit}".strip()
@@ -161,17 +180,48 @@ def _vital(case: Case, points: pl.DataFrame, metric: str, since: datetime) -> Fi
         signals=(
             Signal(
                 name="vitals_poor",
-                strength=(1.0 if worse and beyond else 0.8 if worse else 0.6) * (1.0 if metric in CORE else 0.8),
+                strength=(1.0 if worse and beyond else 0.8 if worse else 0.6)
+                * (1.0 if metric in CORE or metric == RETIRED else 0.8),
             ),
         ),
         data={"vital": name, "p75": p75, "p75_before": earlier, "samples": after.height, "good": good, "poor": poor},
     )
 
 
-def _since(case: Case, judged: pl.DataFrame) -> datetime:
-    """Return the onset, or the last release of the site in the window, or the window's middle."""
+def _searched(case: Case, points: pl.DataFrame) -> datetime | None:
+    """
+    Return when the vitals themselves got worse most clearly, None when they never did.
+
+    Pages can get slow without any request that fails or waits, so that no other symptom tells the time.
+    """
+    first = points.get_column("at").min()
+    if not isinstance(first, datetime):
+        return None
+    at = max(case.window.start - timedelta(hours=2), first + SEARCH_STEP)
+    best: tuple[float, datetime] | None = None
+    while at < case.end - SEARCH_STEP:
+        for metric in sorted(set(points.get_column("name").unique().to_list())):
+            mine = points.filter(pl.col("name") == metric)
+            if min(mine.filter(pl.col("at") < at).height, mine.filter(pl.col("at") >= at).height) < SAMPLES_MIN:
+                continue
+            moved = shift(
+                mine.select("at", "value", pl.col("device").fill_null("").alias("group")),
+                (at - timedelta(hours=4), at),
+                (at, case.end),
+            )
+            if moved.z >= Z_SEARCHED and (best is None or moved.z > best[0]):
+                best = (moved.z, at)
+        at += SEARCH_STEP
+    return None if best is None else best[1]
+
+
+def _since(case: Case, judged: pl.DataFrame, points: pl.DataFrame) -> datetime:
+    """Return the onset, or when vitals got worse, or the last release of the site in the window, or its middle."""
     if case.onset is not None:
         return case.onset.at
+    searched = _searched(case, points)
+    if searched is not None:
+        return searched
     released = _releases(case).filter(pl.col("at").is_between(case.window.start, case.window.end))
     if released.height:
         at = released.get_column("at").max()

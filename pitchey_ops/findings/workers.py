@@ -9,10 +9,11 @@ from ._requests import spans, z_score
 from .case import Case, observation_ids
 
 RULE = "workers"
-SIGNALS = ("worker_exceptions", "worker_limits", "worker_outcomes_normal")
+SIGNALS = ("worker_exceptions", "worker_limits", "worker_outcomes_normal", "edge_network_page")
 KINDS = {
     "scriptThrewException": ("worker_exceptions", "uncaught exceptions"),
     "exceededResources": ("worker_limits", "exceeded CPU or memory limits"),
+    "internalError": ("edge_network_page", "an internal error of Cloudflare's runtime"),
 }
 EXCESS_MIN = 0.003
 Z_CLEAR = 4.0

@@ -17,6 +17,7 @@ CORE_RULES = (
     "onset",
     "users",
     "probes",
+    "edge",
     "deployments",
     "patterns",
     "kinds",
@@ -66,7 +67,7 @@ DATABASE = Need(
     any_of=("database/connections", "apm/metrics/db.active_connections", "case/metrics"),
 )
 REQUESTERS = Need(words="requests with their addresses", any_of=("r2/archive", "logs/service", "case/logs"))
-ENTRIES = Need(words="whether log entries arrive", any_of=("r2/archive", "case/logs"))
+ENTRIES = Need(words="whether log entries arrive", any_of=("r2/archive", "case/logs", "logs/service"))
 METRICS = Need(words="whether metrics arrive", any_of=("apm/metrics", "case/metrics"))
 WATCHERS = Need(words="whether the monitoring answers", any_of=("monitoring/health",))
 
