@@ -237,7 +237,7 @@ def _run(
     last = last_asked(connection, row["id"], runbook)
     if last is not None and not rose and now - last < timedelta(seconds=rules.rerun_after_s):
         return None
-    alerts = _alerts_since(connection, row["id"], last)
+    alerts = _alerts_since(connection, row["id"], last) or [incoming.alert]
     return ask(connection, row, runbook, "alert", now, alerts=alerts, parameters=parameters)
 
 
@@ -245,7 +245,7 @@ def _alerts_since(connection: sa.Connection, incident_id: str, since: datetime |
     """Return the latest alerts on the timeline that no run of this runbook was told of, oldest first."""
     chosen = sa.select(t.events.c.entry).where(t.events.c.incident_id == incident_id, t.events.c.event == "alert")
     if since is not None:
-        chosen = chosen.where(t.events.c.at >= since)
+        chosen = chosen.where(t.events.c.at > since)
     rows = connection.execute(chosen.order_by(t.events.c.position.desc()).limit(ALERTS_IN_ORDER)).scalars().all()
     return [_alert(json.loads(entry)) for entry in reversed(rows)]
 
