@@ -15,7 +15,7 @@ from ..panels.view import View
 from ..runbooks import windows
 from ..runbooks.analyse import analyse
 from ..runbooks.asking import ask_case, ask_live, ask_probes, live_channel, run_async
-from ..runbooks.investigate import Run
+from ..runbooks.run import Run
 from ..sources.catalogue import PROBES
 
 PREFIX = "again"

@@ -43,8 +43,8 @@ from ..postmortem.gathered import LINE_FILES, lines_of
 from ..runbooks.asking import redactor_for
 from ..runbooks.catalogue import Runbook
 from ..runbooks.context import RunContext
-from ..runbooks.investigate import Run
 from ..runbooks.lifecycle import archive_of
+from ..runbooks.run import Run
 from ..settings import load
 from ..steps import steps
 from .again import ask_again, who_is_on_call
@@ -282,17 +282,13 @@ class Bench:
             source=f"As this session's {self.run.context.run_id} saw it",
         )
 
-    def acknowledge(self) -> str:
+    def acknowledge(self) -> list[str]:
         """Acknowledge in the record, at the alerts service, in Slack and at PagerDuty; say what came of each."""
         told = []
         if self.standing().acknowledged is None:
             self.mark("acknowledged")
-            told.append("in the incident's record")
-        if self.doer is not None:
-            from .doing import acknowledge_everywhere
-
-            told += acknowledge_everywhere(self.doer, self.run)
-        return f"Acknowledged by {self.session.by} at {self.now():%H:%M:%S} UTC: {'; '.join(told) or 'before already'}."
+            told.append(f"record: by {self.session.by} at {self.now():%H:%M:%S} UTC")
+        return told + ([] if self.doer is None else self.doer.acknowledge())
 
     def hand_in(self) -> Any:
         """Return the form that ends a drill."""
@@ -375,7 +371,9 @@ def bench() -> Bench:
     from .doing import doer
 
     session = Session.read(Path(folder))
-    return Bench(session, doer(session))
+    made = Bench(session)
+    made.doer = doer(session, lambda: made.run)
+    return made
 
 
 def tell_errors_in_words(shell: Any) -> None:

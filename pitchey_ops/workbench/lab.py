@@ -18,6 +18,7 @@ from types import TracebackType
 
 from ..errors import RunError
 from ..runbooks.kernel import MEMORY_VARIABLE
+from .keys import shortcuts
 from .places import VARIABLE
 
 STARTED_WITHIN_S = 60.0
@@ -121,7 +122,7 @@ class Lab:
         kernel = self._own / "data" / "kernels" / "python3"
         for folder in (config, settings, kernel, self._own / "workspaces"):
             folder.mkdir(parents=True, mode=0o700)
-        for name, values in SETTINGS.items():
+        for name, values in {**SETTINGS, "shortcuts-extension/shortcuts": {"shortcuts": shortcuts()}}.items():
             target = settings / "@jupyterlab" / f"{name}.jupyterlab-settings"
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(json.dumps(values), encoding="utf-8")

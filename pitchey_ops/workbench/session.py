@@ -327,7 +327,10 @@ def _fill_parameters(document: Mapping[str, Any], given: Mapping[str, Any]) -> N
             name, value = statement.targets[0].id, statement.value
             if name in given and value.end_lineno == value.lineno and value.end_col_offset is not None:
                 line = lines[value.lineno - 1].encode()
-                literal = ascii(given[name]).encode()
+                new = given[name]
+                if isinstance(ast.literal_eval(value), float) and isinstance(new, int):
+                    new = float(new)
+                literal = ascii(new).encode()
                 lines[value.lineno - 1] = (line[: value.col_offset] + literal + line[value.end_col_offset :]).decode()
         cell["source"] = "\n".join(lines).splitlines(keepends=True)
 

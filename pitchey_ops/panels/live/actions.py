@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Event
@@ -13,11 +13,12 @@ import ipywidgets as widgets
 from markupsafe import Markup
 
 from ...actions.models import Plan
-from ..base import Panel
-from ..safe import fenced, html, visible
+from ..base import Panel, cell_text, heading, plain_text
+from ..safe import html, visible
 from ..view import View
 from . import kit
 from .desk import Desk
+from .telling import quoted
 
 State = Literal["applied", "refused", "failed", "unknown", "VERIFIED", "FAILED", "UNVERIFIED", "undone", "not undone"]
 GOOD: Final = ("applied", "VERIFIED", "undone")
@@ -35,6 +36,15 @@ class Done:
     words: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """An action that a step may take: its name, and its arguments with what they mean."""
+
+    name: str
+    changes: str
+    arguments: Mapping[str, str]
+
+
 class Doer(Protocol):
     """
     What carries actions out; injected by an interactive kernel, absent everywhere else.
@@ -42,8 +52,12 @@ class Doer(Protocol):
     ``told`` gets a sentence of progress. What is refused or fails is returned as `Done` or raised as an `OpsError`.
     """
 
-    def plans(self, step: str, view: View) -> Sequence[Plan]:
-        """Return what can be planned for *step*, its own action first; nothing is sent."""
+    def choices(self, step: str) -> Sequence[Choice]:
+        """Return the actions of *step*, its own first."""
+        ...
+
+    def plan(self, name: str, view: View, given: Mapping[str, str]) -> tuple[Plan, Sequence[str]]:
+        """Return what the action *name* would do, and what could not be seen for it; nothing is changed."""
         ...
 
     def apply(self, plan: Plan, *, confirm: str, why: str, second: str, told: Callable[[str], None]) -> Done:
@@ -56,6 +70,10 @@ class Doer(Protocol):
 
     def undo(self, plan: Plan, *, confirm: str, why: str, told: Callable[[str], None]) -> Done:
         """Take it back."""
+        ...
+
+    def acknowledge(self) -> list[str]:
+        """Acknowledge wherever the incident is known, and say in words what came of each."""
         ...
 
 
@@ -74,16 +92,23 @@ class ActionCard:
     def __init__(self, desk: Desk, doer: Doer | None, view: View, static: Panel, *, step: str) -> None:
         self._desk, self._doer, self._view, self._static, self._step = desk, doer, view, static, step
         self.plan: Plan | None = None
-        self._plans: Sequence[Plan] = ()
+        self._choices: Sequence[Choice] = () if doer is None else tuple(doer.choices(step))
+        self._fields: dict[str, Any] = {}
         self.history: list[tuple[datetime, str, str]] = []
         self._applied = False
         self._busy = False
         self._stop = Event()
         style = {"description_width": "auto"}
         wide = widgets.Layout(width="100%", max_width="42em")
-        self.head = kit.shown(kit.panel_html(static))
+        self.head = kit.shown(static_card(static))
         self.make = kit.button("Plan", "Show exactly what would be sent; sends nothing", icon="list")
-        self.which = widgets.Dropdown(options=[], layout=widgets.Layout(width="auto", display="none"), style=style)
+        self.which = widgets.Dropdown(
+            options=[(f"{one.name}: {kit.plain(one.changes, 60)}", number) for number, one in enumerate(self._choices)],
+            description="Action",
+            layout=widgets.Layout(width="auto", max_width="42em", display="" if len(self._choices) > 1 else "none"),
+            style=style,
+        )
+        self.given = kit.column()
         self.shown = kit.shown()
         self.confirm = widgets.Text(description="Type the target's name", layout=wide, style=style)
         self.why = widgets.Text(description="Why", placeholder="goes into the journal", layout=wide, style=style)
@@ -97,7 +122,7 @@ class ActionCard:
         self.status = kit.shown()
         self.course = kit.shown()
         self.make.on_click(lambda _: self.show_plan())
-        self.which.observe(lambda _: self._pick(), "value")
+        self.which.observe(lambda _: self._chosen(), "value")
         self.apply.on_click(lambda _: self._apply())
         self.check.on_click(lambda _: self._check())
         self.undo.on_click(lambda _: self._undo())
@@ -107,7 +132,9 @@ class ActionCard:
         self.form.layout.display = self.after.layout.display = self.stop.layout.display = "none"
         self.box = kit.column(
             self.head,
-            kit.row(self.make, self.which),
+            self.which,
+            self.given,
+            kit.row(self.make),
             self.shown,
             self.form,
             self.status,
@@ -115,38 +142,54 @@ class ActionCard:
             self.course,
         )
         self.box.add_class("pitchey-action")
-        if doer is None:
+        self._chosen()
+        if not self._choices:
             self.make.disabled = True
             kit.put(self.status, kit.words("This kernel can carry out no action; use pitchey-ops action plan."))
         self.live = kit.Live(desk, self.box, self._twin)
 
-    def show_plan(self) -> None:
-        """Plan anew and show it; nothing is sent."""
-        if self._doer is None:
+    def _chosen(self) -> None:
+        """Show the fields of the chosen action; an earlier plan is no plan of it."""
+        self.plan = None
+        self.form.layout.display = self.after.layout.display = "none"
+        kit.put(self.shown, Markup(""))
+        if not self._choices or self.which.value is None:
             return
-        try:
-            self._plans = tuple(self._doer.plans(self._step, self._view))
-        except Exception as error:
-            kit.put(self.status, kit.alarm(kit.in_words(error)))
-            return
-        if not self._plans:
-            kit.put(self.status, kit.words("No action can be planned for this step."))
-            return
-        self.which.options = [(kit.plain(plan.title, 90), number) for number, plan in enumerate(self._plans)]
-        self.which.layout.display = "" if len(self._plans) > 1 else "none"
-        self.which.value = 0
-        self._pick()
+        wide = widgets.Layout(width="100%", max_width="42em")
+        self._fields = {
+            name: widgets.Text(
+                description=name,
+                placeholder=f"{meaning}; empty: as the evidence says",
+                layout=wide,
+                style={"description_width": "auto"},
+            )
+            for name, meaning in self._choices[int(self.which.value)].arguments.items()
+        }
+        self.given.children = tuple(self._fields.values())
 
-    def _pick(self) -> None:
-        if self.which.value is None or self._busy:
+    def show_plan(self) -> None:
+        """Plan anew and show it; nothing is changed."""
+        doer = self._doer
+        if doer is None or not self._choices or self._busy:
             return
-        plan = self._plans[int(self.which.value)]
+        name = self._choices[int(self.which.value)].name
+        given = {field: one.value.strip() for field, one in self._fields.items() if one.value.strip()}
+
+        def work() -> None:
+            plan, unseen = doer.plan(name, self._view, given)
+            self._planned(plan, unseen)
+
+        self._run(work)
+
+    def _planned(self, plan: Plan, unseen: Sequence[str]) -> None:
         self.plan = plan
-        self._applied = False
         kit.put(self.shown, plan_html(plan))
-        kit.put(self.status, Markup(""))
+        notes = [kit.words(f"Not seen for this plan: {one}") for one in unseen]
+        kit.put(self.status, Markup("").join(notes))
         self.confirm.value = ""
         self.confirm.placeholder = plan.confirmation
+        self.why.value = kit.plain(plan.why, 300)
+        self.apply.layout.display = ""
         self.form.layout.display = "" if plan.possible else "none"
         self.after.layout.display = "none"
         self._remember("planned", f"{plan.title}; plan {plan.digest[:12]}")
@@ -264,7 +307,7 @@ class ActionCard:
         self.live.keep()
 
     def _twin(self) -> tuple[Markup, str]:
-        content, text = kit.panel_twin(self._static)
+        content, text = static_card(self._static), plain_text(self._static)
         if self.plan is not None:
             content += plan_html(self.plan)
             text += f"\nPlan {self.plan.digest[:12]}: {visible(self.plan.title, 300, lines=False)}"
@@ -281,6 +324,29 @@ def _course(history: Sequence[tuple[datetime, str, str]]) -> Markup:
         for at, state, text in history
     )
     return Markup("<h4 style='margin:0.4em 0'>What was done here</h4><ol style='margin:0'>{}</ol>").format(items)
+
+
+def static_card(panel: Panel) -> Markup:
+    """Return the headless panel of the step, its one row as names and values: eight columns fit no notebook."""
+    table = panel.table
+    if table is None or len(table.rows) != 1:
+        return kit.panel_html(panel)
+    rows = Markup("").join(
+        _fact(heading(column), quoted(cell_text(cell, 600)) if column.telemetry else html(cell_text(cell, 600)))
+        for column, cell in zip(table.columns, table.rows[0], strict=True)
+        if cell
+    )
+    return Markup(
+        '<section style="max-width:60em"><p style="margin:0;opacity:0.75">{}</p><h3 style="margin:0 0 0.3em 0">{}</h3>'
+        '<table style="text-align:left">{}</table></section>'
+    ).format(html(panel.question, 300), html(panel.title, 400, lines=False), rows)
+
+
+def _fact(name: object, value: Markup) -> Markup:
+    return Markup(
+        '<tr><th scope="row" style="text-align:left;vertical-align:top;white-space:nowrap">{}</th>'
+        '<td style="text-align:left;white-space:normal;word-break:break-word">{}</td></tr>'
+    ).format(name, value)
 
 
 def plan_html(plan: Plan) -> Markup:
@@ -301,17 +367,11 @@ def plan_html(plan: Plan) -> Markup:
     ]
     if not plan.possible:
         facts.insert(0, ("NOT POSSIBLE", plan.why_not or "no reason given"))
-    rows = Markup("").join(
-        Markup(
-            '<tr><th scope="row" style="text-align:left;vertical-align:top;white-space:nowrap">{}</th>'
-            '<td style="text-align:left;white-space:normal;word-break:break-word">{}</td></tr>'
-        ).format(name, html(value, 1_500))
-        for name, value in facts
-    )
+    rows = Markup("").join(_fact(name, html(value, 1_500)) for name, value in facts)
     requests = Markup("").join(
         Markup(
             "<li><code>{}</code><pre style='white-space:pre-wrap;word-break:break-word;margin:0'>{}</pre></li>"
-        ).format(html(one.words(), 600), html(_body(one.body), BODY_SHOWN + 100))
+        ).format(html(one.words(), 600), _body(one.body))
         for one in plan.requests
     )
     return Markup(
@@ -322,8 +382,8 @@ def plan_html(plan: Plan) -> Markup:
     ).format(html(plan.title, 300), html(plan.confirmation, 200), rows, requests or Markup("<li>none</li>"))
 
 
-def _body(body: Any) -> str:
+def _body(body: Any) -> Markup:
     if body is None:
-        return ""
+        return Markup("")
     text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, indent=1)
-    return fenced(text, BODY_SHOWN, lines=True)
+    return quoted(text, BODY_SHOWN, lines=True)

@@ -9,6 +9,7 @@ from typing import Final
 
 from markupsafe import Markup
 
+from ..safe import html
 from . import kit
 from .desk import Desk
 from .people import Notes
@@ -26,7 +27,7 @@ class Bar:
     read
         Returns how things stand.
     acknowledge
-        Acknowledges the incident everywhere and returns what came of it in words; None where this kernel cannot.
+        Acknowledges the incident everywhere and returns what came of it, a line each; None where this kernel cannot.
     tick_s
         Seconds between two readings of the clock; 0 for none.
     """
@@ -35,7 +36,7 @@ class Bar:
         self,
         desk: Desk,
         read: Callable[[], Standing],
-        acknowledge: Callable[[], str] | None,
+        acknowledge: Callable[[], list[str]] | None,
         *,
         tick_s: float = TICK_S,
     ) -> None:
@@ -80,13 +81,13 @@ class Bar:
 
         def work() -> None:
             try:
-                text = acknowledge()
+                told = acknowledge()
             except Exception as error:
                 self.ack.disabled = False
                 kit.put(self.status, kit.alarm(kit.in_words(error)))
                 return
-            kit.put(self.status, kit.good(text))
-            self._desk.did("acknowledged", words=text[:500])
+            kit.put(self.status, kit.good("Acknowledged: it is in the record") + _listed(told))
+            self._desk.did("acknowledged", words="; ".join(told)[:500])
             self.refresh()
             self.live.keep()
 
@@ -102,3 +103,8 @@ class Bar:
         now = self._desk.now().astimezone(UTC)
         text = f"{standing.severity} {(standing.state or 'not looked at yet').upper()} {standing.incident}: "
         return content, text + f"{clock_words(standing, now)}"
+
+
+def _listed(told: list[str]) -> Markup:
+    items = Markup("").join(Markup("<li>{}</li>").format(html(one, 400)) for one in told)
+    return Markup('<ul style="margin:0;line-height:1.4">{}</ul>').format(items)

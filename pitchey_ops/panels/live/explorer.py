@@ -8,10 +8,12 @@ import ipywidgets as widgets
 from markupsafe import Markup
 
 from ..base import Column, Panel, Table
-from ..safe import fenced, html
 from . import kit
 from .desk import Desk
 from .entries import LEVELS, PAGE, Entries
+from .telling import quoted
+
+LOOK = Markup("<style>.pitchey-explorer select[size]{font-family:var(--jp-code-font-family,monospace)}</style>")
 
 
 class Explorer:
@@ -24,7 +26,7 @@ class Explorer:
         self._rows: tuple[dict[str, Any], ...] = ()
         self._quiet = False
         self.trace_panel: Panel | None = None
-        wide = widgets.Layout(width="100%")
+        wide = widgets.Layout(width="auto")
         style = {"description_width": "auto"}
         self.open = kit.button("Explore the entries", "Patterns, their entries, and the trace of one", icon="search")
         self.level = widgets.Dropdown(
@@ -62,7 +64,7 @@ class Explorer:
             self.trace,
         )
         self.inside.layout.display = "none"
-        self.box = kit.column(self.open, self.status, self.inside)
+        self.box = kit.column(kit.shown(LOOK), kit.row(self.open), self.status, self.inside)
         self.box.add_class("pitchey-explorer")
 
     def start(self) -> None:
@@ -84,6 +86,7 @@ class Explorer:
             kit.put(self.status, kit.alarm(kit.in_words(error)))
             return
         self.open.layout.display = "none"
+        self.patterns.focus()
         self.inside.layout.display = ""
         kit.put(self.status, kit.words(f"{total:,} entries since the window's start, as far as a source shows them."))
         self._desk.did("explored", step=self._step, entries=total)
@@ -183,7 +186,7 @@ def _pattern_line(row: dict[str, Any]) -> str:
 def _entry(row: dict[str, Any]) -> Markup:
     parts = [
         Markup("<dt style='opacity:0.75'>{}</dt><dd style='margin:0 0 0.2em 1em'><code>{}</code></dd>").format(
-            name, html(fenced(row[name], 400))
+            name, quoted(row[name], 400)
         )
         for name in _FIELDS
         if row.get(name) is not None
@@ -194,7 +197,7 @@ def _entry(row: dict[str, Any]) -> Markup:
         "<details><summary>All fields</summary><dl>{}</dl></details></section>"
     ).format(
         kit.moment(row["at"]),
-        html(fenced(_whole(row), 8_000, lines=True), 9_000),
+        quoted(_whole(row), 8_000, lines=True),
         Markup("").join(parts),
     )
 

@@ -80,7 +80,7 @@ def in_words(error: BaseException) -> str:
 
 def shown(content: Markup | str = "") -> Any:
     """Return an HTML widget. *content* is markup whose texts are escaped already."""
-    return widgets.HTML(value=str(content), layout=widgets.Layout(width="100%"))
+    return widgets.HTML(value=str(content), layout=widgets.Layout(width="auto"))
 
 
 def put(target: Any, content: Markup) -> None:
@@ -105,7 +105,7 @@ def row(*children: Any) -> Any:
 
 def column(*children: Any) -> Any:
     """Return *children* below one another."""
-    return widgets.VBox(list(children), layout=widgets.Layout(width="100%"))
+    return widgets.VBox(list(children), layout=widgets.Layout(width="auto", margin="0 6px 0 0"))
 
 
 def plain(text: object, limit: int = 160) -> str:

@@ -11,9 +11,10 @@ from markupsafe import Markup
 
 from ...steps import steps
 from ..base import Panel
-from ..safe import fenced, html
+from ..safe import html
 from . import kit
 from .desk import Desk
+from .telling import quoted
 
 NOTES_SHOWN: Final = 8
 NOTE_LIMIT: Final = 20_000
@@ -29,7 +30,7 @@ class Notes:
         self._changed = changed or (lambda: None)
         self.text = widgets.Textarea(
             placeholder="What you see, think or did. Kept with the time and your name.",
-            layout=widgets.Layout(width="100%", height="4.5em"),
+            layout=widgets.Layout(width="auto", height="4.5em"),
         )
         self.write = kit.button("Write note", "Write it into the incident's timeline", icon="pencil")
         self.status = kit.shown()
@@ -49,7 +50,7 @@ class Notes:
             return kit.words("No notes yet.")
         items = Markup("").join(
             Markup("<li>{}, {}: {}</li>").format(
-                kit.moment(at), html(entry.get("by", "unknown"), 60, lines=False), html(fenced(entry.get("text"), 600))
+                kit.moment(at), html(entry.get("by", "unknown"), 60, lines=False), quoted(entry.get("text"), 600)
             )
             for at, entry in notes[-NOTES_SHOWN:]
         )
@@ -103,8 +104,10 @@ class Checklist:
         if found is None:
             return kit.words(f"☐ open: {steps()[self._step].what}", style="margin:0.2em 0")
         at, entry = found
-        said = f": {fenced(entry['text'], 300)}" if entry.get("text") else ""
-        return kit.words(f"☑ done at {kit.moment(at)} by {entry.get('by', 'unknown')}{said}", style="margin:0.2em 0")
+        said = Markup(": {}").format(quoted(entry["text"], 300)) if entry.get("text") else Markup("")
+        return Markup('<p style="margin:0.2em 0">☑ done at {} by {}{}</p>').format(
+            kit.moment(at), html(entry.get("by", "unknown"), 60, lines=False), said
+        )
 
     def _mark(self, event: str) -> None:
         try:

@@ -10,9 +10,9 @@ from markupsafe import Markup
 
 from ...models.report import SeverityLevel
 from ..charts.people import PROMISES, due
-from ..safe import fenced, html
+from ..safe import html
 from ..words import span_words
-from .telling import moment, words
+from .telling import moment, quoted, words
 
 ACKNOWLEDGED: Final = ("acknowledged", "acknowledge", "ack", "acked", "claimed", "taken")
 COLORS: Final = {"incident": "#d55e00", "inconclusive": "#b07a00", "healthy": "#009e73"}
@@ -64,7 +64,7 @@ def clock_words(standing: Standing, now: datetime) -> str:
         return f"acknowledged by {who} after {_span(at - standing.since)}; promise of {promise} {kept}"
     left = end - now
     if left.total_seconds() >= 0:
-        return f"{_span(left)} left to respond (promise {promise}, by {moment(end, seconds=False)})"
+        return f"{_span(left)} left to respond: promise {promise}, by {moment(end, seconds=False)}"
     return f"OVERDUE by {_span(-left)} (promise {promise})"
 
 
@@ -81,14 +81,16 @@ def bar_html(standing: Standing, now: datetime) -> Markup:
     onset = "onset not known" if standing.onset is None else f"onset {_span(now - standing.onset)} ago"
     oncall = ", ".join(standing.oncall[:4]) if standing.oncall else f"unknown ({standing.oncall_why})"
     links = Markup(" · ").join(
-        Markup('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>').format(address, name)
+        Markup(
+            '<a style="text-decoration:underline" href="{}" target="_blank" rel="noopener noreferrer">{}</a>'
+        ).format(address, name)
         for name, address in standing.links
         if address.startswith(("https://", "http://", "/"))
     )
-    alerts = "; ".join(fenced(one, 120) for one in standing.alerts[:3])
+    alerts = Markup("; ").join(quoted(one, 120) for one in standing.alerts[:3])
     return Markup(
         '<section aria-label="Incident" style="border:1px solid {color};border-left:8px solid {color};'
-        'padding:0.5em 0.8em;border-radius:3px;line-height:1.5">'
+        'box-sizing:border-box;margin-right:4px;padding:0.5em 0.8em;border-radius:3px;line-height:1.5">'
         '<div style="display:flex;flex-wrap:wrap;gap:0.2em 1.4em;align-items:baseline">'
         '<strong style="font-size:115%">{severity} {state}</strong><code>{incident}</code>'
         "<span>{environment}</span><span>{clock}</span><span>{onset}</span></div>"
@@ -105,7 +107,7 @@ def bar_html(standing: Standing, now: datetime) -> Markup:
         onset=onset,
         summary=html(standing.summary, 400, lines=False),
         oncall=html(oncall, 300, lines=False),
-        alerts=Markup(" · Alerts: {}").format(html(alerts, 500, lines=False)) if alerts else "",
+        alerts=Markup(" · Alerts: {}").format(alerts) if alerts else "",
         source=Markup("{}. ").format(html(standing.source, 160)) if standing.source else "",
         links=links,
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from ..safe import html
+from ..safe import fenced, html
 
 QUIET = "opacity:0.75;margin:0.2em 0"
 
@@ -16,7 +16,7 @@ def moment(at: datetime, *, seconds: bool = True) -> str:
     form = "%H:%M:%S" if seconds else "%H:%M"
     utc, local = at.astimezone(UTC), at.astimezone()
     if utc.utcoffset() == local.utcoffset():
-        return f"{utc.strftime(form)} UTC (local time is UTC)"
+        return f"{utc.strftime(form)} UTC (= local)"
     day = "" if utc.date() == local.date() else f" {local:%d %b}"
     return f"{utc.strftime(form)} UTC ({local.strftime(form)}{day} {local:%Z})"
 
@@ -41,3 +41,8 @@ def good(text: object) -> Markup:
         '<p role="status" style="margin:0.3em 0;padding:0.3em 0.6em;border-left:4px solid #009e73">'
         "<strong>✓ </strong>{}</p>"
     ).format(html(text, 2_000))
+
+
+def quoted(text: object, limit: int = 400, *, lines: bool = False) -> Markup:
+    """Return a stranger's text in the fence, for HTML."""
+    return escape(fenced(text, limit, lines=lines))
