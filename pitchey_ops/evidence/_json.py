@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from . import patterns
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 _SPACE = b" \t\r\n"
 _NUMBER = re.compile(rb"-?\d{3,}(?:\.\d+)?(?:[eE][+-]?\d+)?(?=[\s,}\]]|\Z)")
@@ -54,6 +56,8 @@ class JsonText:
     """
 
     def __init__(self, data: bytes) -> None:
+        import numpy as np
+
         self.data = data
         buffer = np.frombuffer(data, dtype=np.uint8)
         quotes = np.flatnonzero(buffer == 34)
@@ -73,8 +77,8 @@ class JsonText:
 
     def literals_in(self, start: int, end: int) -> Iterable[int]:
         """Return the literals that overlap ``[start, end)``."""
-        first = int(np.searchsorted(self.quotes, start, side="left")) // 2
-        last = int(np.searchsorted(self.quotes, end, side="left"))
+        first = int(self.quotes.searchsorted(start, side="left")) // 2
+        last = int(self.quotes.searchsorted(end, side="left"))
         return range(first, min((last + 1) // 2, self.count))
 
     def is_key(self, literal: int) -> bool:

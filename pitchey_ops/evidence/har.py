@@ -17,6 +17,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -120,6 +121,30 @@ def read_har(data: bytes, body_of: Callable[[str], bytes]) -> list[Exchange]:
     """
     try:
         return [_exchange(entry, body_of) for entry in _entries(data)]
+    except (KeyError, TypeError, ValueError) as exc:
+        raise RecordError(f"the evidence is damaged: {type(exc).__name__}: {exc}") from exc
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """All that a HAR of ours holds: exchanges in order, the salt of each by key, and events in order."""
+
+    exchanges: list[Exchange]
+    salts: dict[str, str]
+    events: list[dict[str, Any]]
+
+
+def read_record(data: bytes, body_of: Callable[[str], bytes]) -> Record:
+    """
+    Return everything that a HAR of ours holds, read once; parameters and errors as `read_har`.
+    """
+    log = _log(data)
+    try:
+        return Record(
+            exchanges=[_exchange(entry, body_of) for entry in log["entries"]],
+            salts={entry["_pitchey"]["key"]: entry["_pitchey"]["salt"] for entry in log["entries"]},
+            events=[dict(event) for event in log["_pitchey"].get("events", ())],
+        )
     except (KeyError, TypeError, ValueError) as exc:
         raise RecordError(f"the evidence is damaged: {type(exc).__name__}: {exc}") from exc
 

@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,17 +48,19 @@ class Recorder:
         """
         self._write(self._line(exchange, salt or secrets.token_hex(16)))
 
-    def exchanges(self, exchanges: Sequence[Exchange]) -> None:
+    def exchanges(self, exchanges: Sequence[Exchange], *, salts: Mapping[str, str] | None = None) -> None:
         """
-        Record *exchanges* by one write.
+        Record *exchanges* by one write; *salts* by key, where they have some already.
 
         Raises
         ------
         RecordError
             As `exchange`; of those before a key that comes twice nothing is recorded either.
         """
-        salts = secrets.token_bytes(16 * len(exchanges))
-        lines = [self._line(one, salts[16 * n : 16 * n + 16].hex()) for n, one in enumerate(exchanges)]
+        if salts is None:
+            drawn = secrets.token_bytes(16 * len(exchanges))
+            salts = {one.key: drawn[16 * n : 16 * n + 16].hex() for n, one in enumerate(exchanges)}
+        lines = [self._line(one, salts[one.key]) for one in exchanges]
         if lines:
             self._write(b"".join(lines))
 

@@ -23,15 +23,15 @@ import urllib.parse
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate
-from typing import Literal
-
-import numpy as np
-import polars as pl
+from typing import TYPE_CHECKING, Literal
 
 from . import patterns
 from ._addresses import ADDRESS_RUST, EMAIL_RUST, address_spans, email_spans
 from ._json import JsonText, decode_literal, encode_literal, is_json
 from .patterns import Span
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Policy = Literal["keep", "hash"]
 Locate = Callable[[bytes, int], Span | None]
@@ -172,6 +172,8 @@ class Redactor:
         Columns that are absent or hold no text are left alone. Rows are sieved by Polars first; only distinct
         values that might hold a secret are looked at one by one.
         """
+        import polars as pl
+
         for name in columns:
             if name not in frame.columns or frame.schema[name] != pl.String:
                 continue
@@ -187,6 +189,8 @@ class Redactor:
     # ── looking ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _sieve(self, name: str) -> pl.Expr:
+        import polars as pl
+
         column = pl.col(name)
         found = column.str.contains_any(self._anchors, ascii_case_insensitive=True)
         found = found | column.str.contains(patterns.BASE64_RUST) | column.str.contains(patterns.CARD_SIEVE)
@@ -199,10 +203,13 @@ class Redactor:
     def _spans(self, data: bytes, *, escaped: bool = False) -> list[Span]:
         """Return what is to be masked in *data*; *escaped* adds places where a JSON escape might hide something."""
         view = data.translate(patterns.VIEW).decode("ascii")
-        big = len(data) >= _BIG
-        series = pl.Series([view if not big else data.translate(_ASCII).decode("ascii")]) if big else None
         spans: list[Span] = []
-        if big:
+        series: pl.Series | None = None
+        if len(data) >= _BIG:
+            import numpy as np
+            import polars as pl
+
+            series = pl.Series([data.translate(_ASCII).decode("ascii")])
             found = pl.Series([view]).str.find_many(self._anchors, overlapping=True)
             # one call for the offsets, one for which anchor stands there
             for start in np.unique(found[0].to_numpy()).tolist():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -39,6 +40,8 @@ CASE_TABLES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
     "spans": SPANS,
     "deployments": DEPLOYMENTS,
 }
+SWITCH_S = 0.0005
+"""Seconds after which a thread that computes lets another have its turn, while both have work."""
 REDACTED_COLUMNS = ("message", "url", "user_agent", "stack", "operation", "route", "account", "author")
 
 
@@ -51,8 +54,12 @@ class Asked:
     now: datetime
 
 
-def run_async(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a coroutine to its end in a thread of its own: a notebook's own event loop is running already."""
+def run_async(make: Callable[[], Coroutine[Any, Any, T]], *, meanwhile: Callable[[], object] | None = None) -> T:
+    """
+    Run a coroutine to its end in a thread of its own: a notebook's own event loop is running already.
+
+    *meanwhile* is called in this thread, while that one waits for answers most of the time.
+    """
     result: list[T] = []
     fault: list[BaseException] = []
 
@@ -64,7 +71,16 @@ def run_async(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
     thread = threading.Thread(target=body, name="asking")
     thread.start()
-    thread.join()
+    try:
+        if meanwhile is not None:
+            before_s = sys.getswitchinterval()
+            sys.setswitchinterval(SWITCH_S)  # an answer must not wait for a turn of five milliseconds
+            try:
+                meanwhile()
+            finally:
+                sys.setswitchinterval(before_s)
+    finally:
+        thread.join()
     if fault:
         raise fault[0]
     return result[0]
@@ -166,8 +182,15 @@ def _fault(probe: Probe, exc: Exception, window: Window) -> AnyObservation:
     )
 
 
-def ask_live(channel: LiveChannel, settings: Settings, window: Window, runbook: str) -> Asked:
-    """Ask for real and build the tables."""
+def ask_live(
+    channel: LiveChannel,
+    settings: Settings,
+    window: Window,
+    runbook: str,
+    *,
+    meanwhile: Callable[[], object] | None = None,
+) -> Asked:
+    """Ask for real and build the tables; *meanwhile* as `run_async`."""
 
     async def body() -> dict[str, AnyObservation]:
         try:
@@ -175,7 +198,7 @@ def ask_live(channel: LiveChannel, settings: Settings, window: Window, runbook: 
         finally:
             await channel.close()
 
-    return gathered(run_async(body), window)
+    return gathered(run_async(body, meanwhile=meanwhile), window)
 
 
 def ask_recorded(channel: Channel, settings: Settings, window: Window, runbook: str) -> Asked:

@@ -9,6 +9,7 @@ every cell *completed* after a time-out (measured; see README, Design notes).
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import shutil
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty
@@ -78,7 +79,7 @@ def execute(
     kernel
         A ready one that knows this run already; it is used up. One is started where there is none.
     """
-    ready = kernel if kernel is not None else _Own(context, memory_limit_mb)
+    ready = kernel if kernel is not None else OwnKernel(context.folder, memory_limit_mb)
     result: list[Outcome] = []
     runner = threading.Thread(
         target=lambda: result.append(_papermill(context, notebook, parameters, ready, progress)),
@@ -93,6 +94,8 @@ def execute(
             kill(ready.manager)
             runner.join(10.0)
     finally:
+        kill(ready.manager)
+        runner.join(5.0)
         ready.end()
     finished = any(kind == "finished" for kind, _ in read_lines(context.folder))
     if not result:
@@ -116,16 +119,16 @@ def execute(
     return outcome
 
 
-class _Own:
-    """The kernel of one run, started for it."""
+class OwnKernel:
+    """The kernel of the one run whose record lies in *folder*, which need not be prepared yet."""
 
-    def __init__(self, context: RunContext, memory_limit_mb: int) -> None:
+    def __init__(self, folder: Path, memory_limit_mb: int) -> None:
         self._sockets = socket_folder()
-        self.log = context.folder / LOG
+        self.log = folder / LOG
         self.manager = start_kernel(
             self._sockets,
-            {**kernel_environment(memory_limit_mb), VARIABLE: str(context.folder)},
-            cwd=context.folder,
+            {**kernel_environment(memory_limit_mb), VARIABLE: str(folder)},
+            cwd=folder,
             log=self.log,
         )
 
@@ -163,7 +166,6 @@ def start_kernel(sockets: Path, environment: Mapping[str, str], *, cwd: Path, lo
     from jupyter_client.asynchronous.client import AsyncKernelClient
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
-    from jupyter_core.utils import run_sync
 
     class OneSpec(KernelSpecManager):  # type: ignore[misc]
         """Knows our kernel alone, whatever is installed on the machine."""
@@ -178,6 +180,10 @@ def start_kernel(sockets: Path, environment: Mapping[str, str], *, cwd: Path, lo
 
     class Client(AsyncKernelClient):  # type: ignore[misc]
         """Waits for a kernel without the fixed fifth of a second that emptying an empty channel takes."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            clients.append(self)
 
         async def wait_for_ready(self, timeout: float | None = None) -> None:
             """Return when the kernel answers on both channels; what else lies in them has no reader."""
@@ -195,6 +201,7 @@ def start_kernel(sockets: Path, environment: Mapping[str, str], *, cwd: Path, lo
                 if time.monotonic() > deadline:
                     raise RuntimeError(f"the kernel was not ready after {timeout or 60.0:.0f} s")
 
+    clients: list[Any] = []
     # the blocking kind waits for a dead kernel's output for ever: it blocks the loop that would notice the death
     manager = AsyncKernelManager(
         kernel_name="python3",
@@ -204,19 +211,42 @@ def start_kernel(sockets: Path, environment: Mapping[str, str], *, cwd: Path, lo
         connection_file=str(sockets / "kernel.json"),
     )
     manager.client_factory = Client
+    manager.ops_clients = clients
     with log.open("wb") as file:
-        run_sync(manager.start_kernel)(env=dict(environment), cwd=str(cwd), stdout=file, stderr=file)
+        in_own_loop(manager.start_kernel(env=dict(environment), cwd=str(cwd), stdout=file, stderr=file))
     return manager
 
 
 def end_kernel(manager: Any, sockets: Path) -> None:
     """Kill a kernel and everything that it started, and remove what is left of it."""
-    from jupyter_core.utils import run_sync
-
     kill(manager)
     with suppress(Exception):
-        run_sync(manager.cleanup_resources)()
+        in_own_loop(manager.cleanup_resources())
     shutil.rmtree(sockets, ignore_errors=True)
+
+
+def in_own_loop(work: Coroutine[Any, Any, Any]) -> Any:
+    """
+    Await *work* in a loop that is closed after it.
+
+    jupyter's own way keeps a loop for each thread and leaves it to the garbage collector; a process that runs for
+    months would lose a few file descriptors with every run.
+    """
+    from jupyter_core.utils import run_sync
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        loop = asyncio.new_event_loop()
+        try:
+            return loop.run_until_complete(work)
+        finally:
+            loop.close()
+
+    async def inside() -> Any:
+        return await work
+
+    return run_sync(inside)()
 
 
 def _papermill(
@@ -267,7 +297,20 @@ def _papermill(
         )
     except Exception as exc:
         return Outcome(ending="not_started", detail=f"{type(exc).__name__}: {exc}", cells_done=done, cells=cells)
+    finally:
+        _close(kernel.manager)
     return Outcome(ending="completed", cells_done=cells, cells=cells)
+
+
+def _close(manager: Any) -> None:
+    """Close in the thread that used them what papermill leaves open: the sockets of its client, and its loop."""
+    from jupyter_core.utils import ensure_event_loop
+
+    for client in manager.ops_clients:
+        with suppress(Exception):
+            client.stop_channels()
+    with suppress(Exception):
+        ensure_event_loop().close()
 
 
 def _last_words(log: Path) -> str:

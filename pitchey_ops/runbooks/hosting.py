@@ -9,12 +9,14 @@ way. Nothing here can act; what a host does beyond showing lives above this laye
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..evidence.recorder import Recorder
-from ..panels.base import Panel
 from .catalogue import Runbook
 from .context import RunContext
+
+if TYPE_CHECKING:
+    from ..panels.base import Panel
 
 
 class Host(Protocol):

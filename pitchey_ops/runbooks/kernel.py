@@ -42,8 +42,10 @@ def main() -> None:
     from ipykernel.kernelapp import IPKernelApp
 
     from . import investigate
+    from .context import VARIABLE
 
-    assert investigate is not None
+    if VARIABLE not in os.environ:  # it waits for a run; one whose run is waiting imports the rest while it asks
+        investigate.complete()
     IPKernelApp.launch_instance()
 
 

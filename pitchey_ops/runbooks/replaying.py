@@ -13,13 +13,13 @@ from typing import Any
 
 from ..errors import RecordError, UsageError
 from ..evidence import ids
-from ..evidence.har import read_events, read_har, read_salts
-from ..evidence.recorder import Recorder, read_lines
+from ..evidence.har import read_record
+from ..evidence.recorder import BODIES, Recorder, read_lines
 from ..models.outcome import Outcome
 from ..settings import load
 from .catalogue import runbook
 from .context import RunContext
-from .execute import execute
+from .execute import OwnKernel, execute
 from .investigate import RECORD, REPORT
 from .lifecycle import archive_of
 from .offline import close_network
@@ -97,23 +97,32 @@ def replay(folder: Path, *, current: bool = False) -> Replayed:
 
 
 def _replay(folder: Path, workplace: Path, *, current: bool) -> Replayed:
-    context = unpack(folder, workplace)
-    context = replace(context, mode="current" if current else "replay")
-    book = runbook(context.runbook)
     complete = json.loads((folder / "manifest.json").read_bytes())["completed"]
-    settings = load(context.environment)
-    # what a person worked in is rebuilt from its record: the runbook's own notebook may do more or less than they did
-    by_hand = any(kind == "session" for kind, _ in read_lines(workplace / RECORD))
-    if complete and not by_hand:
+    settings = load()
+    # the kernel imports what it needs while the record is unpacked
+    kernel = OwnKernel(workplace, settings.memory_limit_mb) if complete else None
+    try:
+        context = replace(unpack(folder, workplace), mode="current" if current else "replay")
+        book = runbook(context.runbook)
+        # what a person worked in is rebuilt from its record: the runbook's own notebook may do more or less than they
+        by_hand = any(kind == "session" for kind, _ in read_lines(workplace / RECORD))
         context.write()
+    except BaseException:
+        if kernel is not None:
+            kernel.end()
+        raise
+    if kernel is not None and not by_hand:
         outcome = execute(
             context,
             book.notebook,
             context.parameters,
             memory_limit_mb=settings.memory_limit_mb,
             remaining_s=SLOWER * context.budget_s,
+            kernel=kernel,
         )
     else:
+        if kernel is not None:
+            kernel.end()
         outcome = _rebuilt(context)
     report = workplace / REPORT
     if not report.exists():
@@ -147,16 +156,18 @@ def unpack(folder: Path, workplace: Path) -> RunContext:
     def body_of(digest: str) -> bytes:
         return gzip.decompress((folder / "bodies" / f"{digest}.gz").read_bytes())
 
-    salts, events = read_salts(data), read_events(data)
-    record = Recorder(workplace / RECORD)
+    target = workplace / RECORD
+    record = Recorder(target)
+    if (folder / BODIES).is_dir():  # they are stored alike, and checked when they are read
+        shutil.copytree(folder / BODIES, target / BODIES)
+    whole = read_record(data, body_of)
     started: Mapping[str, Any] | None = None
-    for event in events:
+    for event in whole.events:
         kind = event.pop("record")
         if kind == "run":
             started = event
         record.event(kind, event)
-    for exchange in read_har(data, body_of):
-        record.exchange(exchange, salt=salts[exchange.key])
+    record.exchanges(whole.exchanges, salts=whole.salts)
     record.close()
     if started is None:
         raise RecordError(f"{folder}: the record does not say how the run was prepared; it cannot be replayed")

@@ -1,0 +1,205 @@
+"""
+A run whose questions were asked: analysed, and handed out as panels, step by step.
+
+Everything that only the answers need is imported from here (rules, panels, charts), so that a cold start can ask
+while it imports that.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any
+
+from ..errors import UsageError
+from ..evidence.canonical import canonical
+from ..evidence.har import digests, evidence_digest
+from ..evidence.recorder import Recorder
+from ..findings.case import Case
+from ..models.exchange import Exchange
+from ..models.report import Report
+from ..models.window import Window
+from ..panels.base import Panel
+from ..panels.opening import opening, provenance
+from ..panels.steps import step_panel
+from ..panels.view import View
+from ..reports.document import to_json
+from ..settings import Settings
+from ..steps import steps_of
+from . import hosting
+from .analyse import Analysis, analyse, step_statuses
+from .asking import Asked
+from .catalogue import Runbook
+from .context import RunContext
+from .gathering import with_record
+
+REPORT = "report.json"
+PANELS = "panels"
+
+
+class Run:
+    """
+    One investigation, as a notebook sees it.
+
+    Attributes
+    ----------
+    context, runbook, settings, window
+        What it was told.
+    case, analysis
+        What came back and what follows from it.
+    view
+        The same, as panels see it.
+    """
+
+    def __init__(
+        self,
+        *,
+        context: RunContext,
+        runbook: Runbook,
+        settings: Settings,
+        case: Case,
+        exchanges: Sequence[Exchange],
+        salts: Mapping[str, str],
+        parameters: Mapping[str, Any],
+        events: Recorder | None,
+    ) -> None:
+        self.context = context
+        self.runbook = runbook
+        self.settings = settings
+        self.window = case.window
+        self.case = case
+        self.parameters = dict(parameters)
+        self.analysis: Analysis = analyse(case, runbook)
+        self._exchanges = sorted(exchanges, key=lambda exchange: exchange.key)
+        self._salts = salts
+        self._events = events
+        self._evidence: str | None = None
+        self._reached: set[str] = set()
+        self._shown = 0
+        self.view = View(
+            context=context,
+            runbook=runbook,
+            settings=settings,
+            case=case,
+            analysis=self.analysis,
+            parameters=self.parameters,
+        )
+        self.save()
+
+    @property
+    def verdict(self) -> Any:
+        """The answer on top: what is wrong, since when, for whom, what was not seen, what is next."""
+        return self._show(opening(self.view))
+
+    def step(self, step: str) -> Any:
+        """
+        Return the panel of one step of the written runbook and mark the step as reached.
+
+        A `Panel`; where a person works in the notebook, the panel in its host's way.
+
+        Raises
+        ------
+        UsageError
+            The step is not one of this runbook's.
+        """
+        if step not in {one.id for one in steps_of(self.runbook.id)}:
+            raise UsageError(f"{step!r} is no step of the runbook {self.runbook.id}")
+        panel = step_panel(self.view, step)
+        self._reached.add(step)
+        self._event("step", {"id": step})
+        return self._show(panel, step)
+
+    def reach(self, steps: Sequence[str]) -> None:
+        """Mark *steps* as reached without showing them; used when a report is built from a record."""
+        self._reached.update(steps)
+
+    def finish(self) -> Any:
+        """Write the final report; the last cell of every runbook, which proves that it ran to its end."""
+        self.save()
+        self._event("finished", {})
+        return self._show(provenance(self.view, self.report()))
+
+    def report(self) -> Report:
+        """Return everything that ``report.json`` holds, as of now."""
+        analysis, context = self.analysis, self.context
+        if self._evidence is None:  # what was asked does not change any more
+            self._evidence = evidence_digest(digests(self._exchanges, self._salts))
+        levels = [level for level in (context.severity, *(a.severity for a in context.alerts)) if level]
+        return Report(
+            incident_id=context.incident_id,
+            severity=min([*levels, analysis.verdict.severity]),
+            alerts=context.alerts,
+            run_id=context.run_id,
+            runbook=self.runbook.id,
+            runbook_version=self.runbook.version,
+            package_version=version("pitchey-ops"),
+            parameters=self.parameters,
+            window_start=self.window.start,
+            window_end=self.window.end,
+            verdict=analysis.verdict,
+            hypotheses=analysis.scores,
+            suspects=analysis.suspects,
+            findings=analysis.findings,
+            not_checked=analysis.not_checked,
+            sources=analysis.sources,
+            steps=step_statuses(self.runbook, analysis, self._reached),
+            evidence_entries=len(self._exchanges),
+            evidence_digest=self._evidence,
+        )
+
+    def _show(self, panel: Panel, step: str | None = None) -> Any:
+        self.keep(panel)
+        home = hosting.host()
+        return panel if home is None else home.show(self, panel, step)
+
+    def keep(self, panel: Panel) -> None:
+        """Write *panel* to those that the report's page shows."""
+        self._shown += 1
+        folder = self.context.folder / PANELS
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"{self._shown:03d}-{panel.id}.json"
+        (folder / name).write_text(json.dumps(panel.to_json(), ensure_ascii=False), encoding="utf-8")
+
+    @property
+    def exchanges(self) -> Sequence[Exchange]:
+        """What the run asked, with the answers, by key."""
+        return self._exchanges
+
+    @property
+    def events(self) -> Recorder | None:
+        """What records this run; None where a report is only rebuilt."""
+        return self._events
+
+    def _event(self, kind: str, row: dict[str, Any]) -> None:
+        if self._events is not None:
+            self._events.event(kind, row)
+
+    def save(self) -> None:
+        """Write ``report.json`` as of now, atomically."""
+        target = self.context.folder / REPORT
+        temporary = target.with_suffix(".tmp")
+        temporary.write_bytes(canonical(to_json(self.report())))
+        temporary.replace(target)
+
+
+def case_of(
+    asked: Asked,
+    exchanges: Sequence[Exchange],
+    settings: Settings,
+    window: Window,
+    alert_at: datetime | None,
+    parameters: Mapping[str, Any],
+) -> Case:
+    """Return the case that rules judge: what was asked, and what *exchanges* hold of the archive."""
+    asked = with_record(asked, exchanges)
+    return Case(
+        window=window,
+        now=asked.now,
+        frames=asked.frames,
+        observations=asked.observations,
+        settings=settings,
+        alert_at=alert_at,
+        parameters=parameters,
+    )
