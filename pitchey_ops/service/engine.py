@@ -206,8 +206,16 @@ class Worker:
             "max_executor_threads": 8 + 4 * (self.config.runs_at_once + self.config.urgent_at_once),
         }
         DBOS(config=config)
-        DBOS.workflow(name=RUN)(self._run)
-        DBOS.workflow(name=UPLOAD)(self._upload)
+
+        @DBOS.workflow(name=RUN)
+        def run(run_id: str) -> str:
+            return self._run(run_id)
+
+        @DBOS.workflow(name=UPLOAD)
+        def upload_run(run_id: str, attempt: int) -> str:
+            return self._upload(run_id, attempt)
+
+        del run, upload_run  # found by their names
         self._watch.register()  # before the first run can be taken
         DBOS.launch()
         for name, places in (

@@ -23,7 +23,7 @@ from typing import Any
 
 from ..evidence.canonical import canonical
 from ..runbooks.context import VARIABLE
-from ..runbooks.execute import end_kernel, kernel_environment, kill, socket_folder, start_kernel
+from ..runbooks.execute import end_kernel, in_own_loop, kernel_environment, kill, socket_folder, start_kernel
 from ..settings import Settings
 
 log = logging.getLogger("pitchey_ops.kernels")
@@ -40,6 +40,8 @@ class PooledKernel:
         self._sockets = socket_folder()
         self.log = self._sockets / "kernel.log"
         self.manager: Any = None
+        self._lock = threading.Lock()
+        self._ended = False
         try:
             self.manager = start_kernel(
                 self._sockets, kernel_environment(memory_limit_mb), cwd=self._sockets, log=self.log
@@ -72,8 +74,12 @@ class PooledKernel:
         self._ask(f"import os as _o; _o.environ[{VARIABLE!r}] = {where}; _o.chdir({where}); del _o", TOLD_WITHIN_S)
 
     def end(self) -> None:
-        """Kill it; what is left of it is removed behind the caller's back."""
+        """Kill it; what is left of it is removed behind the caller's back. Once is enough."""
         kill(self.manager)
+        with self._lock:
+            if self._ended:
+                return
+            self._ended = True
         threading.Thread(target=self._remove, name="ops-kernel-end", daemon=True).start()
 
     def _remove(self) -> None:
@@ -83,8 +89,6 @@ class PooledKernel:
             end_kernel(self.manager, self._sockets)
 
     def _ask(self, code: str, within_s: float) -> None:
-        from jupyter_core.utils import run_sync
-
         async def ask() -> None:
             client = self.manager.client()
             client.start_channels(iopub=False, stdin=False, hb=False, control=False)
@@ -105,8 +109,9 @@ class PooledKernel:
                 raise RuntimeError(f"the kernel did not answer within {within_s:.0f} s")
             finally:
                 client.stop_channels()
+                self.manager.ops_clients.remove(client)
 
-        run_sync(ask)()
+        in_own_loop(ask())
 
 
 class KernelPool:
