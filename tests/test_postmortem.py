@@ -31,9 +31,9 @@ from pitchey_ops.postmortem.response import Measure, response
 from pitchey_ops.postmortem.story import Look, Story, story
 from pitchey_ops.reports.postmortem import NAMES, as_csv, as_markdown, issues_json, write
 from pitchey_ops.runbooks.catalogue import runbook
-from pitchey_ops.runbooks.context import RunContext
+from pitchey_ops.runbooks.context import RECORD, RunContext
 from pitchey_ops.runbooks.gathering import RUNS_MOST, incident_exchanges, story_of
-from pitchey_ops.runbooks.investigate import RECORD, run_context
+from pitchey_ops.runbooks.investigate import run_context
 from pitchey_ops.runbooks.labels import label
 from pitchey_ops.settings import load
 

@@ -16,6 +16,9 @@ from ..models.report import Alert, SeverityLevel
 VARIABLE = "PITCHEY_OPS_RUN"
 """Names the prepared run's folder to the kernel."""
 FILE = "run.json"
+RECORD = "record"
+"""Folder below a replay's that holds the record which it answers from."""
+REPORT = "report.json"
 
 THRESHOLDS = {"error_share_limit": "error_share", "p95_limit_ms": "p95_ms"}
 """Notebook parameters that replace a threshold of the settings for one run."""

@@ -24,14 +24,10 @@ from .asking import (
     redactor_for,
 )
 from .catalogue import Runbook, runbook
-from .context import THRESHOLDS, RunContext, alert_time, by_hand, prepared
+from .context import RECORD, THRESHOLDS, RunContext, alert_time, by_hand, prepared
 
 if TYPE_CHECKING:
     from .run import Run
-
-RECORD = "record"
-"""Folder below a replay's that holds the record which it answers from."""
-REPORT = "report.json"
 
 
 def __getattr__(name: str) -> Any:

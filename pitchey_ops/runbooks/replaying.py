@@ -18,9 +18,8 @@ from ..evidence.recorder import BODIES, Recorder, read_lines
 from ..models.outcome import Outcome
 from ..settings import load
 from .catalogue import runbook
-from .context import RunContext
+from .context import RECORD, REPORT, RunContext
 from .execute import OwnKernel, execute
-from .investigate import RECORD, REPORT
 from .lifecycle import archive_of
 from .offline import close_network
 

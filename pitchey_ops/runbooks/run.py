@@ -32,10 +32,9 @@ from . import hosting
 from .analyse import Analysis, analyse, step_statuses
 from .asking import Asked
 from .catalogue import Runbook
-from .context import RunContext
+from .context import REPORT, RunContext
 from .gathering import with_record
 
-REPORT = "report.json"
 PANELS = "panels"
 
 

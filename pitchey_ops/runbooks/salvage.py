@@ -9,8 +9,8 @@ from pathlib import Path
 from ..evidence.recorder import read_exchanges, read_lines
 from ..settings import load
 from .catalogue import runbook
-from .context import FILE, RunContext
-from .investigate import RECORD, reached_steps, recorded_settings, run_context
+from .context import FILE, RECORD, RunContext
+from .investigate import reached_steps, recorded_settings, run_context
 
 
 def salvage(folder: Path) -> None:
