@@ -128,6 +128,15 @@ ISSUES: dict[str, pl.DataType | type[pl.DataType]] = {
 }
 """Sentry issues."""
 
+PROBES: dict[str, pl.DataType | type[pl.DataType]] = {
+    "at": UTC_MS,  # minute of the look
+    "probe": pl.String,  # api/pitches, frontend/page, ...
+    "failing": pl.Boolean,
+    "took_ms": pl.Float64,
+    "observation": pl.String,
+}
+"""Own probes by the minute, out of our own history: only looks that could see."""
+
 
 def empty(schema: dict[str, pl.DataType | type[pl.DataType]]) -> pl.DataFrame:
     """Return a frame with *schema* and no rows."""
@@ -157,3 +166,4 @@ class Frames:
     deployments: pl.DataFrame = field(default_factory=lambda: empty(DEPLOYMENTS))
     firewall: pl.DataFrame = field(default_factory=lambda: empty(FIREWALL))
     issues: pl.DataFrame = field(default_factory=lambda: empty(ISSUES))
+    probes: pl.DataFrame = field(default_factory=lambda: empty(PROBES))

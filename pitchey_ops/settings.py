@@ -44,6 +44,11 @@ SERVICES: dict[str, str] = {
 }
 """Every HTTP source, with where the sandbox serves it below its one origin."""
 
+ADDRESSES = ("database_url", "history_url")
+"""Addresses that may hold a password."""
+OWN_HISTORY = Path(".service") / "service.sqlite"
+"""Below the archive: the service's embedded database, which holds the history of probes."""
+
 Environment = Literal["sandbox", "staging", "production"]
 
 _TOKEN = re.compile(r"[!-~]+")
@@ -128,6 +133,9 @@ class Settings(BaseSettings):
     r2_access_key_id: SecretStr | None = None
     r2_secret_access_key: SecretStr | None = None
     database_url: SecretStr | None = None
+    history_url: SecretStr | None = Field(
+        None, description="Our own history of probes: sqlite:///path or postgresql://...; read only"
+    )
 
     cloudflare_account: str | None = None
     cloudflare_zone: str | None = None
@@ -218,6 +226,16 @@ class Settings(BaseSettings):
             scheme = ""
         if scheme not in ("postgresql", "postgres"):
             raise ValueError("expected an address such as postgresql://user:password@host:5432/database")
+        return SecretStr(text)
+
+    @field_validator("history_url")
+    @classmethod
+    def _history(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value().strip():
+            return None
+        text = value.get_secret_value().strip()
+        if not text.startswith(("sqlite:///", "postgresql://", "postgres://")) or text == "sqlite:///":
+            raise ValueError("expected sqlite:///path/to/service.sqlite or postgresql://reader:password@host/database")
         return SecretStr(text)
 
     @field_validator(*(name for name in __annotations__ if name.endswith(("_token", "_key_id", "_access_key"))))
@@ -314,10 +332,11 @@ class Settings(BaseSettings):
         values = set()
         for name in type(self).model_fields:
             value = getattr(self, name)
-            if isinstance(value, SecretStr) and value.get_secret_value():
-                values.add(value.get_secret_value())
-        if self.database_url is not None:
-            parts = urlsplit(self.database_url.get_secret_value())
+            text = value.get_secret_value() if isinstance(value, SecretStr) else ""
+            if text and not text.startswith("sqlite:"):  # a path is no secret
+                values.add(text)
+        for address in filter(None, (self.database_url, self.history_url)):
+            parts = urlsplit(address.get_secret_value())
             found = [parts.password or "", *(v for k, v in parse_qsl(parts.query) if "password" in k.lower())]
             values |= {form for text in found if text for form in (text, unquote(text))}
         return tuple(sorted(values, key=lambda v: (-len(v), v)))
@@ -327,7 +346,7 @@ class Settings(BaseSettings):
         out: dict[str, Any] = {}
         for name in sorted(type(self).model_fields):
             value = getattr(self, name)
-            secret = name.endswith(("_token", "_key", "_key_id")) or name == "database_url"
+            secret = name.endswith(("_token", "_key", "_key_id")) or name in ADDRESSES
             out[name] = ("set" if value else None) if secret else self.model_dump(mode="json", include={name})[name]
         return out
 
@@ -375,7 +394,14 @@ def load(environment: str | None = None, *, overrides: Mapping[str, Any] | None 
         settings = None
     if faults or settings is None:
         raise ConfigError(f"{path} and the environment's PITCHEY_OPS_*", faults)
-    return settings.model_copy(update={"environment": name})  # named by the caller, whatever the variable says
+    # named by the caller, whatever the variable says
+    return settings.model_copy(update={"environment": name, "history_url": settings.history_url or _own(settings)})
+
+
+def _own(settings: Settings) -> SecretStr | None:
+    """Return the address of the service's own history where it lies beside the archive, as it does by default."""
+    place = settings.archive_root() / OWN_HISTORY
+    return SecretStr(f"sqlite:///{place}") if place.is_file() else None
 
 
 class _Recorded(Settings):
@@ -409,7 +435,7 @@ def recorded(row: Mapping[str, Any]) -> Settings:
     values = {name: value for name, value in row.items() if name in Settings.model_fields}
     for name in SECRET_FIELDS:
         if values.get(name):
-            values[name] = "postgresql://recorded/" if name == "database_url" else "recorded"
+            values[name] = "postgresql://recorded/" if name in ADDRESSES else "recorded"
     try:
         return _Recorded(**values)
     except ValidationError as exc:

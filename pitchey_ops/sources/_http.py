@@ -42,6 +42,7 @@ from ..models.observation import Reason
 from ..settings import SERVICES, Settings
 from ._answers import Answers
 from ._budget import Budget
+from ._history_db import History, history_of
 from ._slots import Slots
 from ._sql import Database, reason_of
 from ._tail import AROUND_S, BUDGET_SHARE, TailFault, Watch
@@ -152,6 +153,7 @@ class LiveChannel:
             url = settings.database_url.get_secret_value()
             database = Database(url, statement_timeout_s=settings.statement_timeout_s)
         self._database = database
+        self._history: History | None = None
 
     async def close(self) -> None:
         """Close every connection."""
@@ -160,6 +162,8 @@ class LiveChannel:
         await self._http.aclose()
         if self._database is not None:
             await self._database.close()
+        if self._history is not None:
+            await self._history.close()
 
     async def ask(self, question: Question) -> Exchange:
         """Put *question*, record what came of it, and return that."""
@@ -571,14 +575,18 @@ class LiveChannel:
         return b"".join(chunks)
 
     async def _ask_database(self, question: Question) -> Exchange:
-        if self._database is None:
-            return self._unasked(question, "not_configured", "PITCHEY_OPS_DATABASE_URL is not set")
+        database: Database | History | None = self._database
+        if question.source == "history":
+            database = self._history = self._history or history_of(self._settings)
+        if database is None:
+            variable = "PITCHEY_OPS_HISTORY_URL" if question.source == "history" else "PITCHEY_OPS_DATABASE_URL"
+            return self._unasked(question, "not_configured", f"{variable} is not set")
         asked_at, began = self._clock.now(), _tick()
         outcome: Outcome = "answered"
         detail, body = "", b""
         try:
             async with asyncio.timeout(self._allowed_s(question)):
-                body = await self._database.read(question.statement or "")
+                body = await database.read(question.statement or "")
             if len(body) > question.max_bytes:
                 outcome, detail, body = "too_large", "the result is larger than the limit", b""
         except TimeoutError:

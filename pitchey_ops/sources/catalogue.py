@@ -22,6 +22,7 @@ from .cloudflare import Cloudflare
 from .cloudflare_status import StatusPage
 from .database import Database
 from .frontend import Frontend, Page
+from .history import OwnHistory
 from .infra import Infra
 from .logs import LogPage, Logs, LogStats, is_name
 from .monitoring import Monitoring
@@ -67,6 +68,7 @@ class Sources:
         self.pagerduty = PagerDuty(channel, settings, window)
         self.database = Database(channel, settings, window)
         self.r2 = R2(channel, settings, window)
+        self.history = OwnHistory(channel, settings, window)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -351,6 +353,7 @@ _LINES = (
     ),
     _probe("r2.prefixes", 1, 4, "all", _one(lambda s: s.r2.prefixes())),
     _probe("r2.archive", 3, 1500, "all", _archive),
+    _probe("history.probes", 1, 3, "all", _one(lambda s: s.history.probes())),
 )
 
 PROBES: Mapping[str, Probe] = {probe.name: probe for probe in _LINES}

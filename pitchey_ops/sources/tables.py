@@ -21,6 +21,7 @@ from ..frames import (
     ISSUES,
     LOGS,
     METRICS,
+    PROBES,
     SPANS,
     WORKERS,
     Frames,
@@ -31,6 +32,7 @@ from ..models.window import Window
 from .apm import MetricPage
 from .casefile import CaseTables
 from .cloudflare import Deployments, EdgeTraffic, FirewallEvents, WorkerInvocations
+from .history import History
 from .logs import LogPage
 from .r2 import ArchivePage
 from .sentry import Issues
@@ -102,6 +104,8 @@ def build(observations: Iterable[AnyObservation] | Mapping[str, AnyObservation],
                 add("firewall", table)
             case Issues(table=table):
                 add("issues", table)
+            case History():
+                add("probes", observation.value.probes(observation.id))
             case CaseTables(logs=logs, metrics=metrics, spans=spans, deployments=deployments):
                 add("logs", logs)
                 add("metrics", metrics)
@@ -120,6 +124,7 @@ def build(observations: Iterable[AnyObservation] | Mapping[str, AnyObservation],
         deployments=_whole(parts.get("deployments"), DEPLOYMENTS, "script", "version"),
         firewall=_whole(parts.get("firewall"), FIREWALL, "ip", "path"),
         issues=_whole(parts.get("issues"), ISSUES, "id", by=None),
+        probes=_whole(parts.get("probes"), PROBES, "probe"),
     )
 
 
