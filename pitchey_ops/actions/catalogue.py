@@ -40,6 +40,12 @@ from .under_attack_off import UnderAttackOff
 from .under_attack_on import UnderAttackOn
 from .warm_cache import WarmCache
 
+LISTS = {"addresses": ",", "keys": ",", "items": ";", "routes": ",", "paths": ",", "components": ","}
+"""Arguments that take several texts, and what parts them."""
+WHOLE = frozenset({"requests", "period"})
+NUMBERS = frozenset({"hours"})
+YES_NO = frozenset({"email", "critical"})
+
 _ALL: tuple[Action, ...] = (
     SlackAcknowledge(),
     AlertAcknowledge(),
@@ -108,7 +114,32 @@ def plan(name: str, facts: Facts, **given: Any) -> Plan:
     if unknown:
         takes = ", ".join(found.arguments) or "no arguments"
         raise UsageError(f"{name}: unknown argument {unknown[0][:40]!r}; it takes {takes}. Nothing was planned.")
-    return found.plan(facts, **given)
+    return found.plan(facts, **{key: fitted(key, value) for key, value in given.items()})
+
+
+def fitted(name: str, value: Any) -> Any:
+    """
+    Return an argument that came as text as what it is: several texts by commas (items by semicolons), numbers, yes/no.
+
+    Raises
+    ------
+    UsageError
+        It does not fit.
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        if name in LISTS:
+            return [part.strip() for part in value.split(LISTS[name]) if part.strip()]
+        if name in WHOLE:
+            return int(value)
+        if name in NUMBERS:
+            return float(value)
+        if name in YES_NO:
+            return {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}[value.lower()]
+    except (ValueError, KeyError):
+        raise UsageError(f"{name}: {value[:40]!r} does not fit. Nothing was planned.") from None
+    return value
 
 
 def for_step(step: str) -> Action | None:

@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from ..actions import Facts, Plan
     from ..actions.apply import Applied, Checked, Hands
 
-LISTS = frozenset({"addresses", "keys", "items", "routes", "paths", "components"})
-WHOLE = frozenset({"requests", "period"})
-NUMBERS = frozenset({"hours"})
-YES_NO = frozenset({"email", "critical"})
 SHOWN = 16
 """Characters of a digest that a person copies."""
 
@@ -359,31 +355,16 @@ def one_mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _arguments(items: list[str], takes: Mapping[str, str]) -> dict[str, Any]:
+    from ..actions.catalogue import fitted
+
     given: dict[str, Any] = {}
     for item in items:
         name, equals, text = item.partition("=")
         if not equals or name not in takes:
             known = ", ".join(takes) or "no arguments"
             raise UsageError(f"{item[:60]!r}: expected NAME=VALUE with one of {known}. Nothing was planned.")
-        try:
-            given[name] = _value(name, text)
-        except ValueError:
-            raise UsageError(f"{item[:60]!r}: {text[:40]!r} does not fit {name}. Nothing was planned.") from None
+        given[name] = fitted(name, text)
     return given
-
-
-def _value(name: str, text: str) -> Any:
-    if name in LISTS:
-        return [part.strip() for part in text.split(";" if name == "items" else ",") if part.strip()]
-    if name in WHOLE:
-        return int(text)
-    if name in NUMBERS:
-        return float(text)
-    if name in YES_NO:
-        if text.lower() not in ("yes", "no", "true", "false", "on", "off"):
-            raise ValueError(text)
-        return text.lower() in ("yes", "true", "on")
-    return text
 
 
 def _asked(made: Plan) -> str:
