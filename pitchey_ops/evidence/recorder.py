@@ -48,7 +48,7 @@ class Recorder:
         """
         self._write(self._line(exchange, salt or secrets.token_hex(16)))
 
-    def exchanges(self, exchanges: Sequence[Exchange], *, salts: Mapping[str, str] | None = None) -> None:
+    def many(self, exchanges: Sequence[Exchange], *, salts: Mapping[str, str] | None = None) -> None:
         """
         Record *exchanges* by one write; *salts* by key, where they have some already.
 

@@ -166,7 +166,7 @@ def unpack(folder: Path, workplace: Path) -> RunContext:
         if kind == "run":
             started = event
         record.event(kind, event)
-    record.exchanges(whole.exchanges, salts=whole.salts)
+    record.many(whole.exchanges, salts=whole.salts)
     record.close()
     if started is None:
         raise RecordError(f"{folder}: the record does not say how the run was prepared; it cannot be replayed")

@@ -104,7 +104,7 @@ class Records(Protocol):
 class RecordsMany(Records, Protocol):
     """Keeps many exchanges at once."""
 
-    def exchanges(self, exchanges: Sequence[Exchange]) -> None:
+    def many(self, exchanges: Sequence[Exchange]) -> None:
         """Keep *exchanges*."""
         ...
 
@@ -191,7 +191,7 @@ class LiveChannel:
             if question.share_for_s > 0 and _may_be_shared(question, exchange):
                 self._answers.put(self._as_shared(question), exchange)
         if isinstance(self._recorder, RecordsMany):
-            self._recorder.exchanges(list(found.values()))
+            self._recorder.many(list(found.values()))
         else:
             for exchange in found.values():
                 self._recorder.exchange(exchange)
