@@ -101,18 +101,59 @@ def label(
     return made
 
 
+def mark_wrong(archive: Archive, run: str, *, by: str, at: datetime) -> None:
+    """
+    Write down that a run's verdict is wrong, without saying what it was; an earlier label of it counts no more.
+
+    Raises
+    ------
+    UsageError
+        The run is not archived; nothing was written.
+    RecordError
+        The disk does not take it.
+    """
+    folder = archive.find(run)
+    if folder is None:
+        raise UsageError(f"{run}: not in the archive {archive.root}. Nothing was written.")
+    archive.append(folder.parent.name, "notes", {"event": EVENT, "run": run, "wrong": True, "by": by[:NAME_LIMIT]}, at)
+
+
 def labels(archive: Archive) -> dict[str, Label]:
     """Return the latest label of each labelled run, by run; lines that are none are passed over."""
     found: dict[str, Label] = {}
     if not archive.root.is_dir():
         return found
     for folder in sorted(path for path in archive.root.iterdir() if ids.is_incident_id(path.name)):
-        with suppress(OSError):
-            for line in (folder / "notes.jsonl").read_bytes().split(b"\n"):
-                one = _label_of(line)
-                if one is not None:
-                    found[one.run] = one
+        said = marks_of(archive, folder.name)
+        found |= {run: one for run, one in said.items() if isinstance(one, Label)}
     return found
+
+
+def marks_of(archive: Archive, incident: str) -> dict[str, Label | tuple[str, datetime]]:
+    """
+    Return what was said last about each run of an incident: its label, or who called its verdict wrong and when,
+    where nobody said what it was instead.
+    """
+    found: dict[str, Label | tuple[str, datetime]] = {}
+    with suppress(OSError):
+        for line in (archive.root / ids.incident_id(incident) / "notes.jsonl").read_bytes().split(b"\n"):
+            one = _label_of(line) or _wrong_of(line)
+            if isinstance(one, Label):
+                found[one.run] = one
+            elif one is not None:
+                found[one[0]] = one[1:]
+    return found
+
+
+def _wrong_of(line: bytes) -> tuple[str, str, datetime] | None:
+    try:
+        row: Mapping[str, Any] = json.loads(line)
+        entry = row["entry"]
+        if entry["event"] != EVENT or not ids.is_run_id(entry["run"]) or entry["wrong"] is not True:
+            return None
+        return entry["run"], str(entry["by"]), datetime.fromisoformat(row["at"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def _label_of(line: bytes) -> Label | None:

@@ -59,7 +59,9 @@ def clock(story: Story, days: Calendar) -> list[Part]:
     """Return until when somebody must respond, or who did when; a moment, since a message does not tick."""
     level, since = story.severity, story.first_alert
     minutes = PROMISES_MINUTES.get(level)
-    promise = "by the next business day" if minutes is None else f"within {span_words(minutes * 60)}"
+    promise = "by the next business day"
+    if minutes is not None:
+        promise = f"within {minutes} min" if minutes % 60 else f"within {minutes // 60} h"
     if since is None:
         return [Part(f"{level}: no alert was sent; the promise is a response {promise}")]
     end = respond_by(level, since, days)
