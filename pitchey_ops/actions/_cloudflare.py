@@ -36,6 +36,12 @@ def deployments(facts: Facts, script: str) -> Request:
     return account(facts, "GET", f"workers/scripts/{quote(script, safe='')}/deployments")
 
 
+def versions(facts: Facts, script: str) -> Request:
+    """Return the reading of a script's versions that can be deployed; the API ignores paging there."""
+    path = f"workers/scripts/{quote(script, safe='')}/versions"
+    return account(facts, "GET", path, query=(("deployable", "true"),))
+
+
 def runs(facts: Facts, script: str, version: str) -> Find:
     """Return that *version* is what the newest deployment runs."""
     return Find(look=deployments(facts, script), where=((VERSION, version),))

@@ -91,8 +91,8 @@ def well_again(facts: Facts, **more: Any) -> Behaviour:
 
 
 def one_line(text: str, limit: int) -> str:
-    """Return *text* without control characters, in one line, cut at *limit* characters."""
-    clean = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    """Return *text* without control characters and places for values, in one line, cut at *limit* characters."""
+    clean = " ".join("".join(c if c.isprintable() else " " for c in text).split()).replace("${", "$ {")
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 

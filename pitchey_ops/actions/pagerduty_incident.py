@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from . import _pagerduty as pd
-from .base import RESPONDER, drafted, refused
+from .base import RESPONDER, drafted, one_line, refused
 from .facts import Facts
 from .models import Change, Plan, Verification
 
@@ -35,7 +35,7 @@ class PagerDutyIncident:
                 "service": {"id": facts.settings.pagerduty_service, "type": "service_reference"},
                 "urgency": pd.URGENCY.get(facts.severity, "high"),
                 "incident_key": facts.incident,
-                "body": {"type": "incident_body", "details": facts.summary[:2000] or "see the report"},
+                "body": {"type": "incident_body", "details": one_line(facts.summary, 2000) or "see the report"},
             }
         }
         opened = pd.open_incident(facts)

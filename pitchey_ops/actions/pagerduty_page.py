@@ -43,7 +43,7 @@ class PagerDutyPage:
             "summary": one_line(f"{pd.title_of(facts)} {note or ''}", 1000),
             "source": "pitchey-ops",
             "severity": pd.SEVERITY.get(facts.severity, "warning"),
-            "custom_details": {"incident": facts.incident, "summary": facts.summary[:1000]},
+            "custom_details": {"incident": facts.incident, "summary": one_line(facts.summary, 1000)},
         }
         opened = pd.open_incident(facts)
         change = Change(

@@ -71,7 +71,7 @@ class Rollback:
             requires=active,
         )
         there = Find(
-            look=cf.account(facts, "GET", f"workers/scripts/{wanted}/versions", query=(("deployable", "true"),)),
+            look=cf.versions(facts, wanted),
             items="result.items",
             where=(("id", target),),
         )

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from ...evidence.canonical import iso
+from ..base import one_line
 from ..models import Change, Plan
 from ..pagerduty_change import change_event
 from .carrying import Outcome, carry, holds
@@ -358,7 +359,12 @@ def _told(plan: Plan, hands: Hands, at: datetime, who: str) -> tuple[str, ...]:
     """Send the change event of an executed action to PagerDuty; an action is not undone because that failed."""
     if hands.settings.environment != "sandbox" and not hands.known.value("pagerduty_routing_key"):
         return ()
-    details = {"incident": plan.incident, "by": who, "digest": plan.digest[:16], "environment": plan.environment}
+    details = {
+        "incident": plan.incident,
+        "by": one_line(who, 100),
+        "digest": plan.digest[:16],
+        "environment": plan.environment,
+    }
     event = change_event(f"{plan.title} ({plan.environment})", iso(at), details)
     try:
         hands.client.change(event, {})

@@ -183,7 +183,11 @@ class Client:
         url = httpx.URL(base + filled(request.path, kept, quoted=True))
         if (url.scheme, url.netloc) != (httpx.URL(base).scheme, httpx.URL(base).netloc) or ".." in url.path:
             raise NotSent(f"{request.service}: the address leaves the configured host; nothing was sent")
-        body = filled(request.body, {**kept, **{f"write:{n}": v for n, v in self._secrets().items()}})
+        body = request.body
+        if request.service == "pagerduty_events" and isinstance(body, Mapping):
+            body = {**filled({k: v for k, v in body.items() if k != "routing_key"}, kept), **self._routing_key()}
+        else:
+            body = filled(body, kept)
         sent: dict[str, Any] = {"headers": self._headers(request)}
         if request.query:
             sent["params"] = [(name, str(filled(value, kept))) for name, value in request.query]
@@ -208,9 +212,13 @@ class Client:
             value = raw
         return Answer(status, value, raw)
 
-    def _secrets(self) -> Mapping[str, str]:
-        stand_in = {"pagerduty_routing_key": "sandbox"} if self._settings.environment == "sandbox" else {}
-        return {**stand_in, **self._known.values}
+    def _routing_key(self) -> dict[str, str]:
+        key = self._known.value("pagerduty_routing_key")
+        if key is None and self._settings.environment == "sandbox":
+            key = "sandbox"
+        if key is None:
+            raise NotSent("PITCHEY_OPS_WRITE_PAGERDUTY_ROUTING_KEY is not set; nothing was sent")
+        return {"routing_key": key}
 
     def _judged(self, request: Request, answer: Answer) -> Answer:
         """Return an answer that says yes; what says no, or nothing, is raised."""
@@ -264,7 +272,9 @@ class Client:
 
 def filled(value: Any, kept: Mapping[str, Any], *, quoted: bool = False) -> Any:
     """
-    Return *value* with every ``${name}`` replaced.
+    Return *value* with every text that is ``${name}`` as a whole replaced; in a path also pieces, quoted.
+
+    Pieces of other texts stay as they are: they may quote what strangers wrote.
 
     Raises
     ------
@@ -272,15 +282,10 @@ def filled(value: Any, kept: Mapping[str, Any], *, quoted: bool = False) -> Any:
         A value is not known.
     """
     if isinstance(value, str):
+        if quoted:
+            return _PLACE.sub(lambda found: quote(str(_known(found[1], kept)), safe=""), value)
         whole = _PLACE.fullmatch(value)
-        if whole is not None and not quoted:
-            return _known(whole[1], kept)
-
-        def one(found: re.Match[str]) -> str:
-            text = str(_known(found[1], kept))
-            return quote(text, safe="") if quoted else text
-
-        return _PLACE.sub(one, value)
+        return value if whole is None else _known(whole[1], kept)
     if isinstance(value, Mapping):
         return {name: filled(item, kept) for name, item in value.items()}
     if isinstance(value, list | tuple):
