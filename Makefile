@@ -32,6 +32,10 @@ drill: env ## a hidden scenario to work on in JupyterLab; at the end the truth
 bench: env ## every figure of the README, measured
 	@$(PY) -m pitchey_ops bench
 
+chaos: env ## workers killed, frozen and starved while alerts come in: is every report there, once?
+	@sh .ci/system-packages
+	@$(PY) -m pitchey_ops.benchmarks.chaos
+
 lock: ## pin the newest versions that fit pyproject.toml
 	@.tools/bin/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url \
 		--no-annotate --no-header --quiet --upgrade -o requirements.lock

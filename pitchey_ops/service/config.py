@@ -75,7 +75,7 @@ class EngineConfig:
     urgent_at_once: int = 1
     warm_kernels: int = 2
     attempts: int = 3
-    hung_after_s: float = 8.0
+    hung_after_s: float = 6.0
     grace_s: float = 20.0
     workers: int = 1
     upload_url: str | None = None
