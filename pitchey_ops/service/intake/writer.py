@@ -12,7 +12,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -167,10 +167,13 @@ class Writer:
 
 def _one(connection: sa.Connection, work: Work[Any]) -> Any:
     """Carry out one piece of a transaction: a fault in it undoes it alone; a fault of the database ends them all."""
+    nested = connection.begin_nested()
     try:
-        with connection.begin_nested():
-            return work(connection)
+        result = work(connection)
     except SQLAlchemyError:
-        raise
-    except (CancelledError, Exception) as exc:
+        raise  # a full disk has ended the whole transaction by now, there is no savepoint to go back to
+    except Exception as exc:
+        nested.rollback()
         return exc
+    nested.commit()
+    return result
