@@ -287,8 +287,10 @@ class Answering:
 
     def _fill_below(self, view: View) -> None:
         if self._below is not None:
-            self.explorer = self._below(view)
+            before, self.explorer = self.explorer, self._below(view)
             self.more.children = (self.explorer.box,)
+            if before is not None and before.opened:
+                self.explorer.start(like=before)
 
     def _twin(self) -> tuple[Markup, str]:
         content, text = kit.panel_twin(self.panel)

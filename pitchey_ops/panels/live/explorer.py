@@ -13,8 +13,6 @@ from .desk import Desk
 from .entries import LEVELS, PAGE, Entries
 from .telling import quoted
 
-LOOK = Markup("<style>.pitchey-explorer select[size]{font-family:var(--jp-code-font-family,monospace)}</style>")
-
 
 class Explorer:
     """Closed until it is opened: grouping a hundred thousand entries is not done for nobody."""
@@ -25,6 +23,8 @@ class Explorer:
         self._page = 0
         self._rows: tuple[dict[str, Any], ...] = ()
         self._quiet = False
+        self._like: Explorer | None = None
+        self.opened = False
         self.trace_panel: Panel | None = None
         wide = widgets.Layout(width="auto")
         style = {"description_width": "auto"}
@@ -64,11 +64,13 @@ class Explorer:
             self.trace,
         )
         self.inside.layout.display = "none"
-        self.box = kit.column(kit.shown(LOOK), kit.row(self.open), self.status, self.inside)
+        self.box = kit.column(kit.row(self.open), self.status, self.inside)
         self.box.add_class("pitchey-explorer")
 
-    def start(self) -> None:
-        """Group the entries and list the patterns."""
+    def start(self, *, like: Explorer | None = None) -> None:
+        """Group the entries and list the patterns; *like* hands its choices on."""
+        self.opened = True
+        self._like = like
         self.open.disabled = True
         kit.put(self.status, kit.words("Grouping the entries …", role="status"))
         self._desk.background(self._start)
@@ -78,16 +80,21 @@ class Explorer:
             total = self._entries.rows.height
             self._quiet = True
             self.service.options = [("all", ""), *((kit.plain(name, 40), name) for name in self._entries.services)]
+            if self._like is not None:
+                self.level.value, self.text.value = self._like.level.value, self._like.text.value
+                if self._like.service.value in ("", *self._entries.services):
+                    self.service.value = self._like.service.value
             self._quiet = False
             self._list_patterns()
         except Exception as error:
-            self._quiet = False
+            self._quiet = self.opened = False
             self.open.disabled = False
             kit.put(self.status, kit.alarm(kit.in_words(error)))
             return
         self.open.layout.display = "none"
-        self.patterns.focus()
         self.inside.layout.display = ""
+        if self._like is None:
+            self.patterns.focus()
         kit.put(self.status, kit.words(f"{total:,} entries since the window's start, as far as a source shows them."))
         self._desk.did("explored", step=self._step, entries=total)
 
@@ -138,7 +145,7 @@ class Explorer:
         self.entries.options = [
             (
                 f"{row['at']:%H:%M:%S.%f}"[:12]
-                + f"  {kit.plain(row['service'] or '–', 16):<16} {kit.plain(row['level'] or '–', 8):<8} "
+                + f" {kit.plain(row['service'] or '–', 24)} {kit.plain(row['level'] or '–', 8)}: "
                 + kit.plain(row["message"] or "", 140),
                 number,
             )
@@ -180,7 +187,7 @@ _FIELDS = (
 
 def _pattern_line(row: dict[str, Any]) -> str:
     who = ", ".join(kit.plain(name, 24) for name in row["services"][:3])
-    return f"{row['count']:>7,} ×  {row['last_at']:%H:%M:%S}  {who:<18}  {kit.plain(row['example'], 130)}"
+    return f"{row['count']:>6,} × {who}: {kit.plain(row['example'], 140)}  (last {row['last_at']:%H:%M:%S})"
 
 
 def _entry(row: dict[str, Any]) -> Markup:

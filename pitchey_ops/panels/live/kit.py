@@ -24,6 +24,14 @@ Twin = Callable[[], tuple[Markup, str]]
 """Returns the static twin as HTML and as text."""
 
 
+LOOK = Markup(
+    "<style>.pitchey-panel .widget-html{min-width:0;max-width:100%;flex:1 1 auto}"
+    ".pitchey-panel .widget-html-content{min-width:0;max-width:100%;overflow-x:auto;line-height:1.45}"
+    ".pitchey-panel select[size]{font-family:var(--jp-code-font-family,monospace)}</style>"
+)
+"""How our widgets stand on the page: never wider than it, whatever a stranger's text is."""
+
+
 class Live:
     """
     A live panel: a widget while the kernel runs, its static twin in the file.
@@ -37,6 +45,8 @@ class Live:
     """
 
     def __init__(self, desk: Desk, box: Any, twin: Twin) -> None:
+        box.add_class("pitchey-panel")
+        box.children = (shown(LOOK), *box.children)
         self.box = box
         self._desk = desk
         self._twin = twin
