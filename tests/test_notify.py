@@ -28,7 +28,7 @@ from hostile import HOSTILE
 from pitchey_ops.errors import ConfigError
 from pitchey_ops.evidence.archive import Archive
 from pitchey_ops.panels.safe import CLOSE, OPEN
-from pitchey_ops.service import db, notify
+from pitchey_ops.service import db, incidents, notify
 from pitchey_ops.service.incident_tables import events
 from pitchey_ops.service.notify import catalogue, journal
 from pitchey_ops.service.notify.chart import chart_of
@@ -338,23 +338,20 @@ def test_a_verdict_that_changes_is_news_in_the_thread_and_a_worse_one_in_the_cha
 
 def test_what_people_do_is_told_whichever_way_they_did_it(far: FarSides, settings: Settings, engine: sa.Engine) -> None:
     """An acknowledgement in PagerDuty stops the clock, and Slack shows that without anybody calling."""
-    notify.verdict(engine, settings, INCIDENT, values())
-    until(lambda: far.messages)
     at = datetime.now(UTC)
     with engine.begin() as connection:
-        for position, event, entry in (
-            (1, "alert", {"event": "alert"}),
-            (2, "acknowledged", {"event": "acknowledged", "by": "<!channel> ana"}),
-            (3, "resolved", {"event": "resolved", "by": "ben"}),
-        ):
-            row = {"incident_id": INCIDENT, "position": position, "at": at + timedelta(seconds=position)}
-            connection.execute(sa.insert(events).values(**row, event=event, entry=json.dumps(entry)))
+        incident = incidents.declare(connection, title="x", severity="P2", by="ana", now=at - timedelta(hours=2))
+    notify.verdict(engine, settings, incident, report(incident, RUN))
+    until(lambda: far.messages)
+    with engine.begin() as connection:
+        incidents.acknowledge(connection, incident, "<!channel> ana", at)
+        incidents.resolve(connection, incident, "ben", at + timedelta(seconds=1))
     until(lambda: len(far.messages) == 3 and "RESOLVED" in shown(far.messages[0]))
     until(lambda: "acknowledged" in shown(far.messages[0]))
     text = shown(far.messages[0])
     assert f"{OPEN}&lt;!channel&gt; ana{CLOSE}" in text
     assert "promise missed" in text
-    assert notify.refresh(engine, settings, INCIDENT)
+    assert notify.refresh(engine, settings, incident)
     time.sleep(0.2)
     assert len(far.messages) == 3
 
@@ -539,3 +536,43 @@ def test_a_story_knows_what_is_news() -> None:
     assert [story.is_news(one) for one in story.verdicts] == [True, False, True]
     assert [story.is_worse(one) for one in story.verdicts] == [False, False, True]
     assert story.severity == "P1"
+
+
+def test_a_page_that_joins_late_gets_the_notes_that_are_there(
+    far: FarSides, settings: Settings, engine: sa.Engine, quiet: None
+) -> None:
+    """The platform's alert comes first, PagerDuty's page a minute later: whoever is paged wants the verdict, too."""
+    told = report(INCIDENT, RUN)
+    notify.archived(engine, settings, INCIDENT, RUN, HEAD, report=told)
+    deliver(engine, settings)
+    assert far.notes == {}
+    entry = {"event": "alert", "kind": "pagerduty.incident", "id": PD, "title": "x"}
+    with engine.begin() as connection:
+        row = {"incident_id": INCIDENT, "position": 1, "at": datetime.now(UTC), "event": "alert"}
+        connection.execute(sa.insert(events).values(**row, entry=json.dumps(entry)))
+    for _ in range(2):
+        notify.refresh(engine, settings, INCIDENT)
+        deliver(engine, settings)
+    assert len(far.notes[PD]) == 2
+    assert len(far.messages) == 2
+
+
+def test_a_severity_that_a_person_lowered_stays_lowered_in_messages(
+    far: FarSides, settings: Settings, engine: sa.Engine, quiet: None
+) -> None:
+    """Only something graver than what the person overruled raises it again; the incident knows."""
+    now = datetime.now(UTC)
+    with engine.begin() as connection:
+        incident = incidents.declare(connection, title="x", severity="P2", by="ana", now=now)
+    notify.archived(engine, settings, incident, RUN, HEAD, report=report(incident, RUN, severity="P2"))
+    deliver(engine, settings)
+    assert "P2 ▲" in shown(far.messages[0])
+    with engine.begin() as connection:
+        incidents.set_severity(connection, incident, "P4", "ana", now)
+    notify.verdict(engine, settings, incident, report(incident, RUN_2, severity="P2"))
+    deliver(engine, settings)
+    assert "P4 ▲" in shown(far.messages[0])
+    worse = ids_of(1, run=3)[1]
+    notify.verdict(engine, settings, incident, report(incident, worse, severity="P1"))
+    deliver(engine, settings)
+    assert "P1 ▲" in shown(far.messages[0]), "told before the database is"

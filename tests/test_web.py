@@ -514,7 +514,7 @@ def raw_get(client: httpx.Client, path: str) -> Any:
 @pytest.mark.parametrize("bad", BAD)
 def test_no_part_of_an_address_becomes_a_path_unchecked(made: Made, client: httpx.Client, bad: str) -> None:
     """Ids are ids and names are in a list; all else is no page."""
-    pages, names = made
+    _, names = made
     run = run_of(client.get(f"/incidents/{names['overdue']}").text)
     for path in (
         f"/incidents/{bad}",

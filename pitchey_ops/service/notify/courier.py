@@ -117,15 +117,16 @@ class Courier:
 
     def _follow(self) -> None:
         """Take up what people did to incidents, whichever way it came in."""
+        back_s = follow.FIRST_LOOK_S
         while not self._stop.is_set():
             try:
                 with reading(self._engine) as connection:
-                    news = follow.news(connection, self._now())
+                    news = follow.news(connection, self._now() - back_s)
                 if news:
                     with self._engine.begin() as connection:
-                        for incident in news:
-                            follow.store(connection, self._notifiers, follow.changes(connection, incident))
+                        follow.store(connection, self._notifiers, news)
                     self.nudge()
+                back_s = follow.LOOK_S
             except SQLAlchemyError as exc:
                 log.debug("the timeline cannot be read: %s", why(exc))
             self._stop.wait(LOOK_EVERY_S)

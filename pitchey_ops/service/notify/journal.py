@@ -17,6 +17,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from ..incident_tables import incidents
 from .notice import Kind, Notice, Story
 from .tables import messages, notices
 
@@ -143,8 +144,15 @@ def key_of(notifier: str, incident: str, part: str) -> str:
 def story(connection: sa.Connection, incident: str) -> Story:
     """Return all that was told about an incident."""
     chosen = sa.select(notices).where(notices.c.incident_id == incident).order_by(notices.c.number)
+    kept = sa.select(incidents.c.severity, incidents.c.overruled, incidents.c.clock_at).where(
+        incidents.c.id == incident
+    )
+    known = connection.execute(kept).first()
     return Story(
         incident_id=incident,
+        level=known and known[0],
+        overruled=known and known[1],
+        clock_at=known and known[2],
         notices=[
             Notice(
                 key=row["key"],

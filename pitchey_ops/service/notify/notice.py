@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-Kind = Literal["verdict", "archived", "acknowledged", "resolved", "reopened", "severity"]
+Kind = Literal["verdict", "archived", "acknowledged", "resolved", "reopened", "severity", "paged"]
 CHANGES: tuple[Kind, ...] = ("acknowledged", "resolved", "reopened", "severity")
 """Lines of the timeline that people want to hear of."""
 LEVELS = ("P1", "P2", "P3", "P4")
 TEXT_KEPT = 1_000
 NAMES_KEPT = 3
+PAGED_KEPT = 5
+PAGERDUTY_KIND = "pagerduty"
 _HEAD = re.compile(r"(\d{1,12}:)?[0-9a-f]{64}\Z", re.ASCII)
 _PAGERDUTY_ID = re.compile(r"[A-Z0-9]{6,32}\Z")
 
@@ -69,13 +71,7 @@ def from_report(incident_id: str, report: Mapping[str, Any], at: datetime) -> No
         "unseen_more": max(0, len(unseen) - NAMES_KEPT),
         "not_checked": len(report["not_checked"]),
         "first_alert": min((_iso(alert["at"]) for alert in alerts), default=None),
-        "pagerduty": sorted(
-            {
-                str(alert["id"])
-                for alert in alerts
-                if str(alert.get("kind", "")).startswith("pagerduty") and _PAGERDUTY_ID.match(str(alert["id"]))
-            }
-        )[:5],
+        "pagerduty": sorted({name for alert in alerts if (name := paged_by(alert))})[:PAGED_KEPT],
     }
     run_id = str(run["id"])
     return Notice(
@@ -97,10 +93,18 @@ def of_archive(incident_id: str, run_id: str, ledger_head: str, at: datetime) ->
 
 def of_event(incident_id: str, position: int, kind: Kind, entry: Mapping[str, Any], at: datetime) -> Notice:
     """Return the notice of a line of the timeline: acknowledged, resolved, reopened, another severity."""
-    told = {"by": _short(entry.get("by") or "", 100)}
+    told: dict[str, Any] = {"by": _short(entry.get("by") or "", 100)}
     if kind == "severity":
         told["severity"] = _level(entry.get("severity"))
+    if kind == "paged":
+        told["pagerduty"] = [paged_by(entry)]
     return Notice(key=event_key(incident_id, position), incident_id=incident_id, kind=kind, at=at, told=told)
+
+
+def paged_by(alert: Mapping[str, Any]) -> str:
+    """Return the id of PagerDuty's incident that an alert comes from, empty where it comes from elsewhere."""
+    known = str(alert.get("kind") or "").startswith(PAGERDUTY_KIND) and _PAGERDUTY_ID.match(str(alert.get("id")))
+    return str(alert["id"]) if known else ""
 
 
 def event_key(incident_id: str, position: int) -> str:
@@ -110,10 +114,22 @@ def event_key(incident_id: str, position: int) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """Everything that was told about one incident, oldest first."""
+    """
+    Everything that was told about one incident, oldest first.
+
+    Attributes
+    ----------
+    level, overruled
+        The incident's severity in the database, and the one that a person overruled by lowering it.
+    clock_at
+        Since when its response clock runs (UTC). None, like the two above, for runs that no incident asked for.
+    """
 
     incident_id: str
     notices: Sequence[Notice]
+    level: str | None = None
+    overruled: str | None = None
+    clock_at: datetime | None = None
 
     @property
     def verdicts(self) -> list[Notice]:
@@ -132,18 +148,20 @@ class Story:
 
     @property
     def severity(self) -> str:
-        """Return the severity: the worst that a run said since a person last set it; P4 where nothing says one."""
-        levels: list[str] = []
-        for one in self.notices:
-            if one.kind == "severity" and one.told.get("severity"):
-                levels = [one.told["severity"]]
-            elif one.kind == "verdict":
-                levels.append(one.told["severity"])
-        return min(levels, default="P4")
+        """Return the severity: the incident's, or a graver one that a run has just found and nobody overruled."""
+        latest = self.latest
+        if self.level is None:
+            return min((one.told["severity"] for one in self.verdicts), default="P4")
+        if latest is None or any(one.kind == "archived" and one.run_id == latest.run_id for one in self.notices):
+            return self.level
+        found: str = latest.told["severity"]
+        return found if found < min(self.level, self.overruled or self.level) else self.level
 
     @property
     def first_alert(self) -> datetime | None:
-        """Return when the first alert came (UTC); None where a person started it."""
+        """Return since when the response clock runs (UTC); None where a person started it."""
+        if self.clock_at is not None:
+            return self.clock_at
         found = [one.told["first_alert"] for one in self.verdicts if one.told.get("first_alert")]
         return datetime.fromisoformat(min(found)) if found else None
 
@@ -160,7 +178,7 @@ class Story:
     @property
     def pagerduty(self) -> list[str]:
         """Return the ids of PagerDuty's incidents that this one began with."""
-        return sorted({name for one in self.verdicts for name in one.told.get("pagerduty", ())})[:5]
+        return sorted({name for one in self.notices for name in one.told.get("pagerduty", ())})[:PAGED_KEPT]
 
     def notice(self, key: str) -> Notice | None:
         """Return the notice called *key*."""

@@ -48,14 +48,16 @@ class PagerDuty:
         )
 
     def wanted(self, story: Story, notice: Notice) -> Iterable[Wanted]:
-        """Return a note on each of PagerDuty's incidents where there is news, and one when it is archived."""
-        if notice.kind not in ("verdict", "archived"):
-            return
-        verdict = story.verdict_of(notice.run_id)
-        if verdict is None or not story.is_news(verdict):
-            return
-        for incident in story.pagerduty:
-            yield Wanted(part=f"{notice.key}|{incident}", rank=10 * int(story.severity[1]))
+        """Return notes for each of PagerDuty's incidents: what is news, its record; both for one that joins late."""
+        if notice.kind == "paged":
+            told = [one for one in (story.latest, story.archived) if one is not None]
+        else:
+            told = [notice] if notice.kind in ("verdict", "archived") else []
+        for one in told:
+            verdict = story.verdict_of(one.run_id)
+            if verdict is None or notice.kind == "paged" or story.is_news(verdict):
+                for incident in story.pagerduty:
+                    yield Wanted(part=f"{one.key}|{incident}", rank=10 * int(story.severity[1]))
 
     def send(self, task: Task) -> Result:
         """Write one note."""

@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
+from ...evidence import ids
 from ...panels.safe import CLOSE, FENCE_NOTE, OPEN
 from ...panels.safe import slack as escaped
 from . import words
@@ -65,6 +66,8 @@ class Slack:
 
     def wanted(self, story: Story, notice: Notice) -> Iterable[Wanted]:
         """Return the incident's message (as it is now), and a line in its thread for what is news."""
+        if notice.kind == "paged":
+            return
         rank = 10 * int(story.severity[1])
         yield Wanted(part="root", rank=rank, fresh=True)
         match notice.kind:
@@ -75,6 +78,8 @@ class Slack:
                 verdict = story.verdict_of(notice.run_id)
                 if verdict is None or story.is_news(verdict):
                     yield Wanted(part=notice.key, rank=rank + 2)
+            case "severity" if ids.is_run_id(notice.told.get("by")):
+                return  # the run's own verdict says it
             case _:
                 yield Wanted(part=notice.key, rank=rank + 1)
 
