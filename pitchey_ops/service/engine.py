@@ -35,6 +35,7 @@ from .engine_json import JsonSerializer, harden
 from .engine_tables import Claim, Fenced, at_step, claim, give_back
 from .kernels import KernelPool
 from .takeover import Watch, liveness_for
+from .watch.keeper import ROUND_S, Keeper
 
 log = logging.getLogger("pitchey_ops.engine")
 T = TypeVar("T")
@@ -174,6 +175,7 @@ class Worker:
         self._ending = threading.Event()
         self._lock = threading.Lock()
         self._active: dict[str, Claim] = {}
+        self._keeper = Keeper(self.db, load_settings, lambda: DBOS.list_workflows(limit=1, load_input=False))
         self._watch = Watch(
             self.db,
             liveness_for(self.place.url, self.db, self.place.folder / "locks"),
@@ -228,7 +230,7 @@ class Worker:
             )
         self._watch.start()
         self.kernels.warm(self._settings)
-        for target in (self._sweeps, self._reconciles):
+        for target in (self._sweeps, self._reconciles, self._looks, self._beats):
             thread = threading.Thread(target=target, name=f"ops{target.__name__}", daemon=True)
             thread.start()
 
@@ -318,15 +320,17 @@ class Worker:
     def _step(self, mine: Claim, name: str, do: Callable[[], Any]) -> Any:
         """Do one step and have its result stored; with patience for what may pass."""
 
-        def once() -> Any:
+        def here() -> None:
             with self.db.begin() as connection:
                 at_step(connection, mine, name)
-            result = do()
-            with self.db.begin() as connection:
-                at_step(connection, mine, name)  # what a fenced worker did is not stored
+
+        def all_of_it() -> Any:
+            self._patiently(mine, name, here)
+            result = self._patiently(mine, name, do)
+            self._patiently(mine, name, here)  # what a fenced worker did is not stored
             return result
 
-        return DBOS.run_step({"name": name}, lambda: self._patiently(mine, name, once))
+        return DBOS.run_step({"name": name}, all_of_it)
 
     def _patiently(self, mine: Claim | None, name: str, do: Callable[[], T]) -> T:
         wait_s, faults, deadline = FIRST_WAIT_S, 0, time.monotonic() + PATIENCE.total_seconds()
@@ -403,6 +407,14 @@ class Worker:
             do(self._resume_own)
             do(self._again)
             do(lambda: steps.flush_all(self.parts))
+
+    def _looks(self) -> None:
+        for do in self._rounds(ROUND_S, "look at the platform"):
+            do(self._keeper.look)
+
+    def _beats(self) -> None:
+        for do in self._rounds(ROUND_S, "send a sign of life"):
+            do(self._keeper.beat)
 
     def _resume_own(self) -> None:
         """Put back runs that the queue gave to this process and that no thread of it carries out."""

@@ -31,6 +31,10 @@ from . import db as database
 from .config import EngineConfig, load_engine
 from .db import FOLDER, reading, shown, why
 from .engine_tables import workers
+from .notify.config import load_notify
+from .own_errors import report_own_errors
+from .watch.config import load_watch
+from .web.access import load_access
 
 log = logging.getLogger("pitchey_ops.serving")
 T = TypeVar("T")
@@ -44,11 +48,13 @@ def work(*, environment: str | None = None) -> int:
     """Carry out runs until SIGTERM or SIGINT; return the exit code."""
     _logging()
     settings, config = _start(environment)
+    from . import notify
     from .engine import Worker
 
     ended = _on_signals()
     worker = Worker(settings, config, load_settings=lambda: load(environment))
     worker.start()
+    notify.start(worker.parts.db, settings)
     log.info("worker %s takes runs from %s", worker.executor, shown(worker.place.url))
     parent = os.getppid()
     while not ended.wait(1.0):
@@ -57,6 +63,7 @@ def work(*, environment: str | None = None) -> int:
             break
     log.info("no more runs are taken; %d in progress", len(worker.active()))
     left = worker.stop()
+    notify.stop()
     if left:
         log.warning("handed over to the next worker: %s", ", ".join(left))
     sys.stdout.flush()
@@ -73,6 +80,7 @@ def serve(*, host: str, port: int, workers: int | None, environment: str | None 
     _logging()
     settings, config = _start(environment)
     from . import app as application
+    from . import notify
     from .engine import Client, place_of
     from .engine_client import Nudger
     from .state import State
@@ -94,16 +102,25 @@ def serve(*, host: str, port: int, workers: int | None, environment: str | None 
     app = application.create(state)
     crew = Crew(config.workers if workers is None else workers, engine, environment)
     crew.start()
+    notify.start(engine, settings)
     name = listener.getsockname()
     sys.stdout.write(f"http://{f'[{name[0]}]' if ':' in name[0] else name[0]}:{name[1]}\n")
     sys.stdout.flush()
     server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5, server_header=False)
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=5,
+            server_header=False,
+            proxy_headers=False,  # whose word counts is settled by the address that really connects (web.access)
+        )
     )
     try:
         server.run(sockets=[listener])
     finally:
         crew.stop(config.grace_s + 10.0)
+        notify.stop()
         nudger.close()
         client.close()
     return 0
@@ -114,8 +131,11 @@ def check(environment: str | None = None, *, kernel: bool = False) -> list[str]:
     faults: list[str] = []
     settings = _or_fault(faults, lambda: load(environment))
     _or_fault(faults, load_engine)
+    _or_fault(faults, load_watch)
+    _or_fault(faults, load_access)
     if settings is None:
         return faults
+    _or_fault(faults, lambda: load_notify(settings))
     _or_fault(faults, lambda: _try_archive(settings))
     _or_fault(faults, lambda: _try_database(settings))
     if kernel and not faults:
@@ -204,7 +224,9 @@ def _start(environment: str | None) -> tuple[Settings, EngineConfig]:
     faults = check(environment)
     if faults:
         raise RunError("the service was not started:\n" + "\n".join(f"  - {fault}" for fault in faults))
-    return load(environment), load_engine()
+    settings = load(environment)
+    report_own_errors(settings)
+    return settings, load_engine()
 
 
 def _try_archive(settings: Settings) -> None:

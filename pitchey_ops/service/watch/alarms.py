@@ -21,13 +21,13 @@ from ..intake.routing import Routing
 from ..intake.told import Told
 from . import store
 from . import tables as t
-from .rows import Row, State, states
+from .rows import REPORT, Row, State, states
 
 SENDER = "watch"
 REPEATED = 3
 QUIET = 5
 LOOKS = 8
-ELSEWHERE = ("edge/failing", "platform/health")
+ELSEWHERE = ("edge/failing", REPORT)
 """Vantage points that are not our own probes."""
 
 

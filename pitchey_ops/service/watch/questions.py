@@ -18,7 +18,7 @@ from ...sources.channel import Channel
 from ...sources.cloudflare import LATE_MINUTES, rows_of
 from ...sources.reading import Reading, iso, mapping, number
 from ...sources.source import Source
-from .rows import EdgeShare, Row, row_of
+from .rows import EdgeShare, Row, rows_for
 
 EDGE_MINUTES = 5
 """Whole minutes of the edge's counts that one look takes together, so that a quiet site has some requests in it."""
@@ -30,6 +30,8 @@ OFTEN, SELDOM, BLIND = timedelta(minutes=1), timedelta(minutes=5), timedelta(min
 LIGHT_KEYS = 200
 """An answer of so many entries costs the store few enough reads to be asked every minute."""
 EVERY_5_MIN = ("cloudflare/status", "security/events")
+FRESH = timedelta(seconds=20)
+"""An answer that is older is one that another minute's row holds already."""
 _SECONDS = 5.0
 """A minute's look may begin some seconds earlier within its minute than the one before it did."""
 
@@ -126,9 +128,8 @@ async def look(channel: Channel, settings: Settings, now: datetime, *, flows: Se
             found.append(Row(probe=probe, state="unseen", detail=f"not understood: {type(answer).__name__}"))
         elif isinstance(answer, BaseException):
             raise answer
-        else:
-            row = row_of(probe, answer, now)
-            found += [] if row is None else [row]
+        elif answer.at > now - FRESH:  # else a shared answer, within the interval at which it may be asked at all
+            found += rows_for(probe, answer, now)
     return found
 
 
