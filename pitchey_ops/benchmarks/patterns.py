@@ -27,6 +27,7 @@ from pathlib import Path
 
 import polars as pl
 
+from pitchey_ops.benchmarks.runs import Figure
 from pitchey_ops.findings.patterns import group_messages, patterns
 from pitchey_ops.sources.casefile import read_case
 
@@ -47,6 +48,8 @@ class Speed:
         Fastest turn of each side, reading included.
     ratio
         ``ours_s / bare_s``.
+    low, high
+        Smallest and largest ratio of one turn.
     peak_mb
         Largest resident memory of a process that does our side once, in 10^6 bytes.
     """
@@ -55,6 +58,8 @@ class Speed:
     ours_s: float
     bare_s: float
     ratio: float
+    low: float
+    high: float
     peak_mb: float
 
 
@@ -175,18 +180,43 @@ def speed(lines: int = 1_000_000, turns: int = 3) -> Speed:
         child = subprocess.run(  # noqa: S603 - our own interpreter on our own program
             [sys.executable, "-c", program, name], check=True, capture_output=True, text=True
         )
-        best = {"ours": float("inf"), "bare": float("inf")}
-        for _ in range(turns):
-            best["bare"] = min(best["bare"], _seconds(bare, folder))
-            best["ours"] = min(best["ours"], _seconds(ours, folder))
+        took = [(_seconds(ours, folder), _seconds(bare, folder)) for _ in range(turns)]
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss: bytes there, kibibytes elsewhere
     return Speed(
         lines=lines,
-        ours_s=best["ours"],
-        bare_s=best["bare"],
-        ratio=best["ours"] / best["bare"],
+        ours_s=min(mine for mine, _ in took),
+        bare_s=min(theirs for _, theirs in took),
+        ratio=min(mine for mine, _ in took) / min(theirs for _, theirs in took),
+        low=min(mine / theirs for mine, theirs in took),
+        high=max(mine / theirs for mine, theirs in took),
         peak_mb=int(child.stdout) * unit / 1e6,
     )
+
+
+def figures(lines: int = 1_000_000) -> list[Figure]:
+    """Return `speed` as lines of the table of all figures."""
+    found = speed(lines)
+    what = f"{lines:,} entries, file to patterns"
+    return [
+        Figure(
+            name=f"{what} / bare Polars",
+            value=found.ratio,
+            unit="x",
+            low=found.low,
+            high=found.high,
+            rounds=3,
+            wanted="at most 2",
+        ),
+        Figure(
+            name=f"{what}: largest memory",
+            value=found.peak_mb,
+            unit="MB",
+            low=found.peak_mb,
+            high=found.peak_mb,
+            rounds=1,
+            wanted="under 2,000",
+        ),
+    ]
 
 
 def _seconds(work: Callable[[Path], object], folder: Path) -> float:

@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -446,10 +447,13 @@ def moment_ms(value: Any) -> datetime | None:
 
 def moment_iso(value: Any) -> datetime | None:
     """Return the UTC time of an ISO 8601 text, else None; without an offset it is taken as UTC."""
-    if not isinstance(value, str) or len(value) > 64:
-        return None
+    return _moment(value) if isinstance(value, str) and len(value) <= 64 else None
+
+
+@lru_cache(maxsize=4096)  # answers by minute name the same minute for every route and status
+def _moment(text: str) -> datetime | None:
     try:
-        found = datetime.fromisoformat(value.strip())
+        found = datetime.fromisoformat(text.strip())
         found = found if found.tzinfo else found.replace(tzinfo=UTC)
         found = found.astimezone(UTC)
     except (ValueError, OverflowError):
