@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+# as many worker processes as cores, and small tables: threads of polars would only wait for each other
+os.environ.setdefault("POLARS_MAX_THREADS", "1")
+
 from pitchey_ops.sandbox.generate import build
 from pitchey_ops.sandbox.serve import Running
 

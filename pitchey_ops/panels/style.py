@@ -448,8 +448,21 @@ def place(
     )
 
 
+_pictures = True
+
+
+def leave_out_pictures() -> None:
+    """Draw nothing in this process from now on: nobody will look, and only what charts are made of counts."""
+    global _pictures
+    _pictures = False
+
+
 def png(figure: Figure) -> bytes:
     """Return *figure* as PNG bytes: no date, no program name, plain text everywhere, at most 128 colours."""
+    if not _pictures:
+        blank = io.BytesIO()
+        Image.new("1", (1, 1), 1).save(blank, format="PNG")
+        return blank.getvalue()
     for text in figure.findobj(Text):
         text.set_parse_math(False)
         text.set_usetex(False)

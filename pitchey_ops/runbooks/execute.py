@@ -120,14 +120,22 @@ def execute(
 
 
 class OwnKernel:
-    """The kernel of the one run whose record lies in *folder*, which need not be prepared yet."""
+    """
+    The kernel of the one run whose record lies in *folder*, which need not be prepared yet.
 
-    def __init__(self, folder: Path, memory_limit_mb: int) -> None:
+    *unseen*: nobody will look at its notebook, so that it may leave out pictures.
+    """
+
+    def __init__(self, folder: Path, memory_limit_mb: int, *, unseen: bool = False) -> None:
         self._sockets = socket_folder()
         self.log = folder / LOG
         self.manager = start_kernel(
             self._sockets,
-            {**kernel_environment(memory_limit_mb), VARIABLE: str(folder)},
+            {
+                **kernel_environment(memory_limit_mb),
+                VARIABLE: str(folder),
+                **({kernel_module.UNSEEN_VARIABLE: "1"} if unseen else {}),
+            },
             cwd=folder,
             log=self.log,
         )

@@ -16,6 +16,8 @@ import sys
 from .._imports import lighten
 
 MEMORY_VARIABLE = "PITCHEY_OPS_KERNEL_MEMORY_MB"
+UNSEEN_VARIABLE = "PITCHEY_OPS_KERNEL_UNSEEN"
+"""Set where only the report counts and the notebook is thrown away: pictures are left out then."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -44,8 +46,13 @@ def main() -> None:
     from . import investigate
     from .context import VARIABLE
 
-    if VARIABLE not in os.environ:  # it waits for a run; one whose run is waiting imports the rest while it asks
+    unseen = UNSEEN_VARIABLE in os.environ
+    if VARIABLE not in os.environ or unseen:  # a run that is about to ask imports the rest while it asks
         investigate.complete()
+    if unseen:
+        from ..panels import style
+
+        style.leave_out_pictures()
     IPKernelApp.launch_instance()
 
 

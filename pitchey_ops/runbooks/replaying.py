@@ -99,7 +99,7 @@ def _replay(folder: Path, workplace: Path, *, current: bool) -> Replayed:
     complete = json.loads((folder / "manifest.json").read_bytes())["completed"]
     settings = load()
     # the kernel imports what it needs while the record is unpacked
-    kernel = OwnKernel(workplace, settings.memory_limit_mb) if complete else None
+    kernel = OwnKernel(workplace, settings.memory_limit_mb, unseen=True) if complete else None
     try:
         context = replace(unpack(folder, workplace), mode="current" if current else "replay")
         book = runbook(context.runbook)
