@@ -576,3 +576,25 @@ def test_a_severity_that_a_person_lowered_stays_lowered_in_messages(
     notify.verdict(engine, settings, incident, report(incident, worse, severity="P1"))
     deliver(engine, settings)
     assert "P1 ▲" in shown(far.messages[0]), "told before the database is"
+
+
+def test_the_sandboxs_slack_limits_posts_as_slack_does(far: FarSides, settings: Settings) -> None:
+    """A sender that is never refused in rehearsal is refused for the first time in a storm."""
+    from slack_sdk import WebClient
+    from slack_sdk.errors import SlackApiError
+
+    client = WebClient("xoxb-x", base_url=f"{far.url}/_slack/api/", retry_handlers=[])
+    with pytest.raises(SlackApiError) as caught:
+        [client.chat_postMessage(channel=CHANNEL, text=str(at)) for at in range(40)]
+    assert caught.value.response.status_code == 429
+    assert caught.value.response.headers["Retry-After"] == "1"
+    for blocks, fault in (
+        ([{"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}}], "invalid_blocks"),
+        ([{"type": "header", "text": {"type": "plain_text", "text": "x" * 151}}], "invalid_blocks"),
+    ):
+        with pytest.raises(SlackApiError) as caught:
+            client.chat_postMessage(channel=CHANNEL, text="x", blocks=blocks)
+        assert caught.value.response["error"] == fault
+    with pytest.raises(SlackApiError) as caught:
+        client.files_upload_v2(channel="incidents", content=b"x", filename="x.png")
+    assert caught.value.response["error"] == "channel_not_found", "uploads take ids only"

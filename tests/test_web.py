@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+import postgres_server
 import pytest
 from archives import put, report
 from hostile import HOSTILE
@@ -689,3 +690,29 @@ def test_incidents_that_only_the_archive_knows_are_shown_too(made: Made, client:
     text = client.get("/incidents/INC-20261101-101010-aaaa").text
     assert "RUN-20261101-101010-aaaa" in text
     assert client.get("/incidents/INC-20200101-000000-aaaa").status_code == 404
+
+
+@pytest.mark.database
+def test_the_pages_are_the_same_on_postgresql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several machines share a database: lists, search, timeline, writes and metrics must work on it, too."""
+    if postgres_server.programs() is None:
+        pytest.skip("NO POSTGRESQL FOUND: the pages were NOT checked on it")
+    monkeypatch.setenv("PITCHEY_OPS_ARCHIVE", str(tmp_path / "outputs"))
+    monkeypatch.setenv("PITCHEY_OPS_WEB_TOKEN", TOKEN)
+    with postgres_server.running() as url:
+        state, names = filled(tmp_path / "outputs", load("sandbox"), url=url)
+        with Pages(state) as pages, pages.client() as one:
+            text = one.get("/").text
+            for words in ("OVERDUE by", "1 run running", "⚠ 1 run stale", "31 alerts", "RECORD"):
+                assert words in text, words
+            assert names["storm"] in one.get("/", params={"q": "cache misses"}).text
+            assert one.get("/", params={"q": "100%_x' \\"}).status_code == 200
+            shown = one.get(f"/incidents/{names['storm']}").text
+            assert "× 31" in shown
+            answer = one.post(f"/incidents/{names['storm']}/acknowledge", data={"form": form_of(shown)})
+            assert answer.status_code == 303
+            assert "no sign of life" in one.get(f"/incidents/{names['stale']}").text
+            counted = one.get("/metrics").text
+            assert metric(counted, "pitchey_ops_runs_total", result="incident") == 2
+            assert metric(counted, "pitchey_ops_queue_depth", state="running") == 2
+        state.db.dispose()

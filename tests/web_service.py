@@ -68,10 +68,10 @@ class Pages:
             yield made
 
 
-def state_of(folder: Path, settings: Settings) -> State:
-    """Return a service without incidents."""
+def state_of(folder: Path, settings: Settings, url: str | None = None) -> State:
+    """Return a service without incidents, on SQLite beside the archive or on the database at *url*."""
     folder.mkdir(parents=True, exist_ok=True)
-    engine = db.connect(f"sqlite:///{folder}/.service/service.sqlite")
+    engine = db.connect(url or f"sqlite:///{folder}/.service/service.sqlite")
     db.create(engine)
     return State(settings=settings, db=engine)
 
@@ -128,9 +128,9 @@ def running(state: State, run: str, *, beat: timedelta = timedelta(0), since_s: 
         engine_tables.claim(connection, run, worker)
 
 
-def filled(folder: Path, settings: Settings, page: str = "") -> tuple[State, dict[str, str]]:
+def filled(folder: Path, settings: Settings, page: str = "", url: str | None = None) -> tuple[State, dict[str, str]]:
     """Return a service with incidents of every kind, and their ids."""
-    state = state_of(folder, settings)
+    state = state_of(folder, settings, url)
     now = datetime.now(UTC)
     found = [
         pattern("TypeError: Cannot read properties of undefined (reading 'genres')"),
@@ -167,7 +167,11 @@ def filled(folder: Path, settings: Settings, page: str = "") -> tuple[State, dic
         incidents.resolve(connection, names["resolved"], "ana", now - timedelta(hours=4), text="Rolled back v1.42")
     old = now - timedelta(days=3)
     names["kept"], run = ids.new_incident_id(old), ids.new_run_id(old)
-    put(Archive(state.settings.archive_root()), report(names["kept"], run, at=old, findings=found, state="inconclusive", cause=None, summary="Not clear: the logs are blind."), at=old)  # fmt: skip  # noqa: E501
+    kept = report(
+        names["kept"], run, at=old, findings=found, state="inconclusive", cause=None,
+        summary="Not clear: the logs are blind.",
+    )  # fmt: skip
+    put(Archive(state.settings.archive_root()), kept, at=old)
     return state, names
 
 

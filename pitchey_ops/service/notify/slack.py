@@ -145,7 +145,7 @@ class Slack:
         ]
         quoted = any(part.quoted for _, told in [("", summary), *facts] for part in told)
         if quoted:
-            blocks.append(_context(escaped(FENCE_NOTE)))
+            blocks.append(_context(FENCE_NOTE))  # words of ours, with the fence as it is
         return _cut(f"{escaped(head)}: {mrkdwn(summary, 700)}", FALLBACK_LIMIT), blocks
 
     def _links(self, story: Story) -> Iterator[str]:
@@ -188,7 +188,7 @@ class Slack:
         match notice.kind:
             case "verdict":
                 state = words.STATE_WORDS[told["state"]]
-                head = f"*{told['severity']} {escaped(state)}* · {escaped(told['runbook'])}"
+                head = f"*{told['severity']} {escaped(state)}* · {escaped(words.runbook_words(notice))}"
                 return f"{head}\n{mrkdwn(words.summary(notice), 2000)}"
             case "archived":
                 verdict = story.verdict_of(notice.run_id)

@@ -33,7 +33,7 @@ def headline(story: Story) -> list[Part]:
     words = STATE_WORDS["inconclusive"] if latest is None else STATE_WORDS[latest.told["state"]]
     if story.since("resolved"):
         words = f"✓ RESOLVED (last verdict: {words[2:].lower()})"
-    return [Part(f"{story.severity} {words}"), *([] if latest is None else [Part(f" · {latest.told['runbook']}")])]
+    return [Part(f"{story.severity} {words}"), *([] if latest is None else [Part(f" · {runbook_words(latest)}")])]
 
 
 def summary(notice: Notice) -> list[Part]:
@@ -74,6 +74,11 @@ def clock(story: Story, days: Calendar) -> list[Part]:
         words.append(Part(f"{'; ' if words else ''}resolved {moment(ended.at)} (after {_span(ended.at - since)})"))
         words += [Part(" by "), Part(ended.told["by"], quoted=True)] if ended.told.get("by") else []
     return words or [Part(f"respond by {moment(end, since)} ({level}: {promise} of {moment(since)})")]
+
+
+def runbook_words(notice: Notice) -> str:
+    """Return the name of a verdict's runbook as words."""
+    return str(notice.told["runbook"]).replace("_", " ")
 
 
 def step_words(step: str) -> str:

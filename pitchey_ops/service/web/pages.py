@@ -32,7 +32,7 @@ from ..state import State
 from . import files, marks
 from .access import CLOSED, Access, Visitor, next_place
 from .headers import FILE, PAGE, report_headers
-from .reading import Reader, stamp
+from .reading import Reader, about, stamp
 
 FORM_LIMIT = 16 * 1024
 SEARCH_LIMIT = 300
@@ -169,7 +169,7 @@ class Pages:
         still = "still" in request.query_params
         return self.page(
             "incident.html.j2", request, visitor, shown=shown, one=shown.one, levels=LEVELS, runbooks=tuple(RUNBOOKS),
-            causes=[(name, known.title) for name, known in BY_ID.items()],
+            about=about, causes=[(name, known.title) for name, known in BY_ID.items()],
             refresh=REFRESH_S if shown.is_running and not shown.shown_run and not still else 0,
             title=f"{shown.one.severity} {shown.one.id}",
         )  # fmt: skip

@@ -636,6 +636,19 @@ def _words(event: str, entry: Mapping[str, Any]) -> list[tuple[str, bool]]:
     return [(f"{event.replace('_', ' ')}: ", False), (json.dumps(told, ensure_ascii=False)[:600], True)]
 
 
+def about(part: str) -> str:
+    """Return in words what a message is about."""
+    kind, _, rest = part.partition("|")
+    words = {
+        "root": "the incident",
+        "verdict": "the verdict of",
+        "archived": "the record of",
+        "event": "what people did",
+    }
+    of = rest.partition("|")[0] if kind in ("verdict", "archived") else ""
+    return f"{words.get(kind, kind)} {of}".strip()
+
+
 def _moment(value: Any) -> datetime | None:
     if isinstance(value, datetime):
         return value
