@@ -20,6 +20,11 @@ from .orders import OrderReason, RunOrder, place
 LATE = timedelta(hours=1)
 """A watching run that is so overdue is not waited for: its series may be begun anew."""
 _SOON = timedelta(seconds=1)
+_LAST = sa.select(sa.func.max(t.asked.c.due_at)).where(
+    t.asked.c.incident_id == sa.bindparam("wanted"),
+    t.asked.c.runbook == sa.bindparam("book"),
+    sa.or_(t.asked.c.reason == "alert", t.asked.c.reason == "person"),
+)
 
 
 def ask(
@@ -83,12 +88,7 @@ def believable(at: datetime, now: datetime) -> datetime:
 
 def last_asked(connection: sa.Connection, incident_id: str, runbook: str) -> datetime | None:
     """Return when the incident last asked for *runbook* because of an alert or a person."""
-    chosen = sa.select(sa.func.max(t.asked.c.due_at)).where(
-        t.asked.c.incident_id == incident_id,
-        t.asked.c.runbook == runbook,
-        t.asked.c.reason.in_(("alert", "person")),
-    )
-    return connection.execute(chosen).scalar()
+    return connection.execute(_LAST, {"wanted": incident_id, "book": runbook}).scalar()
 
 
 def verify(connection: sa.Connection, row: dict[str, Any], now: datetime, rules: Rules) -> str | None:

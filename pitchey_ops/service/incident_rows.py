@@ -23,6 +23,12 @@ _INTAKE_LOCK = 7_242_005  # PostgreSQL advisory lock; any number that nobody els
 
 Row = Mapping[Any, Any]
 
+# built once: in a storm, building statements would cost more than carrying them out
+_LOCKED = sa.select(t.incidents).where(t.incidents.c.id == sa.bindparam("wanted")).with_for_update()
+_TELL = sa.insert(t.events).values(
+    {name: sa.bindparam(name) for name in ("incident_id", "position", "at", "event", "entry")}
+)
+
 
 def turn(connection: sa.Connection) -> None:
     """Wait until no other process stores alerts; SQLite's transaction is that already."""
@@ -42,8 +48,7 @@ def digest(*parts: str) -> str:
 
 def locked(connection: sa.Connection, incident_id: str) -> dict[str, Any] | None:
     """Return the row of an incident for changing; nobody else changes it until the transaction ends."""
-    chosen = sa.select(t.incidents).where(t.incidents.c.id == incident_id).with_for_update()
-    row = connection.execute(chosen).mappings().first()
+    row = connection.execute(_LOCKED, {"wanted": incident_id}).mappings().first()
     return None if row is None else dict(row)
 
 
@@ -120,11 +125,8 @@ def tell(connection: sa.Connection, row: dict[str, Any], entry: Mapping[str, Any
     """Add *entry* to the timeline of the locked *row* and change columns with it; return its position."""
     position = int(row["events"]) + 1
     kept = json.dumps(dict(entry), ensure_ascii=True, allow_nan=False)
-    connection.execute(
-        sa.insert(t.events).values(
-            incident_id=row["id"], position=position, at=now, event=str(entry["event"])[:32], entry=kept
-        )
-    )
+    told = {"incident_id": row["id"], "position": position, "at": now, "event": str(entry["event"])[:32]}
+    connection.execute(_TELL, {**told, "entry": kept})
     change(connection, row, now, events=position, **values)
     return position
 

@@ -25,6 +25,7 @@ from ..incident_rows import digest, locked, opened, tell, text, turn
 from .quotas import granted
 
 OVERFLOW = "more alerts than its quota"
+_TROUBLE = sa.select(t.troubles.c.incident_id, t.troubles.c.firing).where(t.troubles.c.key == sa.bindparam("wanted"))
 
 
 def receive(connection: sa.Connection, incoming: IncomingAlert, now: datetime, rules: Rules) -> Received:
@@ -44,7 +45,8 @@ def receive(connection: sa.Connection, incoming: IncomingAlert, now: datetime, r
     if incoming.status != "firing":
         return _news(connection, incoming, now, rules)
     key = digest(incoming.sender, incoming.trouble)
-    row, how = _found(connection, incoming, key, now, rules)
+    known = connection.execute(_TROUBLE, {"wanted": key}).first()
+    row, how = _found(connection, incoming, None if known is None else known[0], now, rules)
     held: SeverityLevel | None = None
     rose = False
     if row is None:
@@ -53,18 +55,20 @@ def receive(connection: sa.Connection, incoming: IncomingAlert, now: datetime, r
         rose, held = _raised(connection, row, incoming, now, rules)
     if row["state"] == "resolved":
         _reopen(connection, row, now)
-    _remember(connection, key, row["id"], now)
+    if known is None or known[0] != row["id"] or not known[1]:
+        _remember(connection, key, row["id"], now)
     _alert_told(connection, row, incoming, how, held, now)
     ordered = _run(connection, row, incoming, now, rules, rose=rose)
     return Received(incident_id=row["id"], new=how == "new" or int(row["alerts"]) == 1, ordered=ordered, held=held)
 
 
 def _found(
-    connection: sa.Connection, incoming: IncomingAlert, key: str, now: datetime, rules: Rules
+    connection: sa.Connection, incoming: IncomingAlert, known: str | None, now: datetime, rules: Rules
 ) -> tuple[dict[str, Any] | None, str]:
     named = incoming.incident_id
-    known = named or connection.execute(sa.select(t.troubles.c.incident_id).where(t.troubles.c.key == key)).scalar()
-    row = None if known is None else locked(connection, known)
+    row = locked(connection, named) if named else None
+    if row is None and known is not None:
+        named, row = None, locked(connection, known)
     if row is not None and _takes(row, now, rules):
         return row, "reopened" if row["state"] == "resolved" else "named" if named else "repeated"
     service = incoming.alert.service
@@ -187,13 +191,9 @@ def _reopen(connection: sa.Connection, row: dict[str, Any], now: datetime) -> No
 
 
 def _remember(connection: sa.Connection, key: str, incident_id: str, now: datetime) -> None:
-    mine = t.troubles.c.key == key
-    known = connection.execute(sa.select(t.troubles.c.incident_id, t.troubles.c.firing).where(mine)).first()
     values = {"incident_id": incident_id, "firing": True, "changed_at": now}
-    if known is None:
+    if not connection.execute(sa.update(t.troubles).where(t.troubles.c.key == key).values(**values)).rowcount:
         connection.execute(sa.insert(t.troubles).values(key=key, **values))
-    elif known[0] != incident_id or not known[1]:
-        connection.execute(sa.update(t.troubles).where(mine).values(**values))
 
 
 def _alert_told(
