@@ -99,7 +99,7 @@ class ActionCard:
         self._busy = False
         self._stop = Event()
         style = {"description_width": "auto"}
-        wide = widgets.Layout(width="100%", max_width="42em")
+        wide = widgets.Layout(width="auto", max_width="42em")
         self.head = kit.shown(static_card(static))
         self.make = kit.button("Plan", "Show exactly what would be sent; sends nothing", icon="list")
         self.which = widgets.Dropdown(
@@ -155,7 +155,7 @@ class ActionCard:
         kit.put(self.shown, Markup(""))
         if not self._choices or self.which.value is None:
             return
-        wide = widgets.Layout(width="100%", max_width="42em")
+        wide = widgets.Layout(width="auto", max_width="42em")
         self._fields = {
             name: widgets.Text(
                 description=name,

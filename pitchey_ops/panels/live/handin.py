@@ -29,7 +29,7 @@ class HandIn:
     def __init__(self, desk: Desk, submit: Callable[[Mapping[str, Any]], Panel]) -> None:
         self._desk, self._submit = desk, submit
         style = {"description_width": "auto"}
-        wide = widgets.Layout(width="100%", max_width="42em")
+        wide = widgets.Layout(width="auto", max_width="42em")
         causes = [(OPEN, ""), *sorted((one.title, key) for key, one in BY_ID.items())]
         self.panel: Panel | None = None
         self.cause = widgets.Dropdown(options=causes, value="", description="Cause", layout=wide, style=style)

@@ -83,7 +83,7 @@ class Checklist:
         self.done = kit.button("Done", "Record that it was done", style="success", icon="check")
         self.open = kit.button("Not done after all", "Open it again", icon="undo")
         self.comment = widgets.Text(
-            placeholder="what you saw (optional)", layout=widgets.Layout(width="100%", max_width="42em")
+            placeholder="what you saw (optional)", layout=widgets.Layout(width="auto", max_width="42em")
         )
         self.status = kit.shown()
         self.done.on_click(lambda _: self._mark(DONE))
