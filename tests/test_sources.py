@@ -1069,7 +1069,7 @@ def test_in_steady_state_the_platform_is_blind_and_the_archive_heals_it():
     assert "logs/service/payments" in seen
     unavailable = {one.id for one in seen.values() if isinstance(one, Unavailable)}
     unavailable.discard("cloudflare_api/tail/pitchey-production")  # in process there are no sockets
-    assert {one.split("/")[0] for one in unavailable} <= {"database"}
+    assert {one.split("/")[0] for one in unavailable} <= {"database", "history"}
     frames = build(seen, WINDOW)
     recent = frames.logs.filter(pl.col("at") >= WINDOW.start, pl.col("level") == "error")
     assert recent["service"].value_counts().sort("count")["service"].to_list()[-1] == "pitch"

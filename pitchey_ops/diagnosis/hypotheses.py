@@ -58,6 +58,10 @@ _CALM = {
     "vitals_normal": 2.0,
     "log_flow_seen": 2.0,
     "db_normal": 2.0,
+    "probes_failing": -9.0,
+    "auth_probe_failing": -6.0,
+    "probes_slow": -4.0,
+    "probes_steady": 3.0,
 }
 
 _ELSEWHERE = {
@@ -66,6 +70,7 @@ _ELSEWHERE = {
     "api_answers": 2.0,
     "worker_outcomes_normal": 3.0,
     "db_normal": 2.0,
+    "probes_steady": 3.0,
 }
 """
 What is as likely under a cause that leaves most requests alone as under none at all: a broken page, an attack
@@ -284,6 +289,7 @@ _WRITTEN: tuple[Hypothesis, ...] = (
         title="signing in is broken",
         prior=-7,
         weighs={
+            "auth_probe_failing": 6,
             "auth_failing": 12,
             "token_signature_errors": 10,
             "credentials_rejected": -4,
@@ -483,6 +489,7 @@ _WRITTEN: tuple[Hypothesis, ...] = (
         title="the platform's own figures do not see what users see",
         prior=-6,
         weighs={
+            "arrivals_stopped": 5,
             "platform_contradicted": 5,
             "log_flow_stopped": 10,
             "metric_flow_stopped": 7,
@@ -500,6 +507,7 @@ _WRITTEN: tuple[Hypothesis, ...] = (
         title="the monitoring pipeline stopped",
         prior=-7,
         weighs={
+            "arrivals_stopped": 8,
             "log_flow_stopped": 7,
             "metric_flow_stopped": 8,
             "scheduled_missing": 10,
@@ -563,6 +571,7 @@ _WRITTEN: tuple[Hypothesis, ...] = (
             "metric_flow_stopped": -6,
             "scheduled_missing": -8,
             "monitoring_failing": -6,
+            "arrivals_stopped": -6,
             "alerts_failing": -9,
             "rate_limited_users": -3,
         },

@@ -82,6 +82,12 @@ SIGNALS: dict[str, str] = {
     "scheduled_seen": "scheduled jobs were due in the window and left their traces in time",
     "monitoring_failing": "the monitoring services themselves answer with errors",
     "alerts_failing": "the alert channel does not deliver",
+    # our own history
+    "probes_failing": "our own probes of the API failed look after look, or together with another vantage point",
+    "auth_probe_failing": "our own probe of signing in failed look after look",
+    "probes_slow": "our own probes take far longer than is usual at this hour",
+    "probes_steady": "our own probes were answered as they should be in every look of the window",
+    "arrivals_stopped": "the newest entries or metrics are older than they usually get, while requests go on",
 }
 
 

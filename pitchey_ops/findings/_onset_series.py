@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +77,7 @@ def series_of(frames: Frames) -> Iterator[Series]:
     yield from _workers(frames.workers)
     yield from _metrics(frames.metrics)
     yield from _spans(frames.spans)
+    yield from _probes(frames.probes)
 
 
 def _ms(frame: pl.DataFrame, column: str = "at") -> Floats:
@@ -343,4 +344,27 @@ def _level(symptom: str, rows: pl.DataFrame, column: str, unit: str, service: st
             service=service,
             unit=unit,
             observations=ids,
+        )
+
+
+def _probes(probes: pl.DataFrame) -> Iterator[Series]:
+    """Own probes by the minute: whether each failed, where any did. A minute that nobody saw has no bin."""
+    for probe in _top(probes, "probe"):
+        mine = probes.filter(pl.col("probe") == probe).sort("at")
+        newest = mine.get_column("at").max()
+        if not isinstance(newest, datetime) or not mine.get_column("failing").any():
+            continue
+        judged = mine.filter(pl.col("at") > newest - timedelta(seconds=LONGEST_S))
+        at = _ms(judged)
+        if at.size < LEAST_ROWS:
+            continue
+        yield Series(
+            symptom=f"probe:{probe}",
+            kind="share",
+            at_ms=at,
+            values=judged["failing"].cast(pl.Float64).to_numpy(),
+            of=np.ones(at.size),
+            bin_ms=60e3,
+            unit="share of our own looks",
+            observations=_observed(mine),
         )

@@ -26,6 +26,7 @@ CORE_RULES = (
     "cloudflare-status",
     "issues",
     "flow",
+    "history",
     "contradictions",
     "suspects",
 )

@@ -35,6 +35,8 @@ BEFORE = timedelta(hours=2)
 ROLLED_BEFORE = timedelta(hours=12)
 USUAL_DAYS = 28
 AROUND_HOURS = 1
+EARLIER = timedelta(hours=12)
+"""What lies nearer to the window than this may be the trouble itself, and is not what is usual."""
 MINUTE_S, TEN_MINUTES_S, HOUR_S = 60.0, 600.0, 3600.0
 LIMIT = 60_000
 _MISSING = ("42P01", "42703", "3F000")
@@ -134,9 +136,11 @@ def statements(window: Window) -> dict[str, str]:
     """Return the statements about *window* by name; nothing but its times, and numbers of ours, are part of them."""
     start, end = _text(window.start - BEFORE), _text(window.end)
     rolled = _text(window.start - ROLLED_BEFORE)
-    hours = sorted({(window.end.hour + shift) % 24 for shift in range(-AROUND_HOURS, AROUND_HOURS + 1)})
+    present = window.end - timedelta(minutes=1)
+    hours = sorted({(present.hour + shift) % 24 for shift in range(-AROUND_HOURS, AROUND_HOURS + 1)})
     among = ", ".join(f"'{hour:02d}'" for hour in hours)
     columns = ", ".join(SPANS)
+    first, last = _text(window.start - timedelta(days=USUAL_DAYS)), _text(window.start - EARLIER)
     # every text in these is a time or a number that was made here
     return {
         "minutes": f"select {', '.join(MINUTES)} from ops_history"  # noqa: S608
@@ -146,7 +150,7 @@ def statements(window: Window) -> dict[str, str]:
         " (select coalesce(min(start), '9999') from ops_history_spans where length_s = 600))"
         f" order by start, probe limit {LIMIT}",
         "usual": f"select {columns} from ops_history_spans where length_s = 3600"  # noqa: S608
-        f" and start >= '{_text(window.start - timedelta(days=USUAL_DAYS))}' and start < '{_text(window.start)}'"
+        f" and start >= '{first}' and start < '{last}'"
         f" and substr(start, 12, 2) in ({among}) order by start, probe limit {LIMIT}",
     }
 
