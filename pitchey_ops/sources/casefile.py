@@ -238,7 +238,7 @@ class _Reader:
                     self.reject(name, 1)
                     kept, kept_bytes, skipping = [], 0, True
                 continue
-            yield b"".join([*kept, part[: end + 1]])
+            yield b"".join((*kept, memoryview(part)[: end + 1]))
             kept, kept_bytes = [part[end + 1 :]], len(part) - end - 1
         rest = b"".join(kept)
         if rest.strip():
@@ -317,12 +317,14 @@ def _logs(reader: _Reader) -> pl.DataFrame:
                 found.append(text.str.json_path_match(f"$.{key}"))
         return pl.coalesce(found)
 
-    try:
-        extras = raw.select(event=extra("event"), account=extra("user"), release=extra("release", "version"))
-    except pl.exceptions.PolarsError:
-        reader.problems.append(f"{name}: tags or metadata that cannot be read; taken as empty.")
-        blank = pl.lit(None, pl.String)
-        extras = raw.select(event=blank, account=blank, release=blank)
+    extras: dict[str, pl.Series | pl.Expr] = dict.fromkeys(("event", "account", "release"), pl.lit(None, pl.String))
+    holders = pl.any_horizontal(pl.col("tags", "metadata").str.len_bytes() > len("{}"))
+    if raw.height and raw.select(holders.fill_null(False).any()).item():  # most entries have neither
+        try:
+            found = raw.select(event=extra("event"), account=extra("user"), release=extra("release", "version"))
+            extras = {column.name: column for column in found}
+        except pl.exceptions.PolarsError:
+            reader.problems.append(f"{name}: tags or metadata that cannot be read; taken as empty.")
     return raw.select(
         "at",
         "service",
@@ -339,9 +341,9 @@ def _logs(reader: _Reader) -> pl.DataFrame:
         status=pl.when(status.is_between(100, 999)).then(status).cast(pl.Int32),
         duration_ms="responseTime",
         stack="errorStack",
-        event=extras["event"] if raw.height else pl.lit(None, pl.String),
-        account=extras["account"] if raw.height else pl.lit(None, pl.String),
-        release=extras["release"] if raw.height else pl.lit(None, pl.String),
+        event=extras["event"],
+        account=extras["account"],
+        release=extras["release"],
         observation=pl.lit("case/logs/all"),
     ).cast(cast(Any, LOGS))
 
