@@ -84,7 +84,8 @@ class ClearState:
         changes, assumptions, gone = [], [], []
         for number, key in enumerate(named):
             look = key_request(facts, "GET", key)
-            there = Find(look=look, where=(("#raw", "*"),), keeps=((f"value_{number}", "#raw"),))
+            keeps = ((f"value_{number}", "#raw"),)
+            there = Find(look=look, where=(("#raw", "*"),), missing_is_none=True, keeps=keeps)
             absent = Find(look=look, where=(("#raw", "*"),), absent=True, missing_is_none=True)
             assumptions.append(Assumption(words=f"{one_line(key, 100)} is there", find=there))
             gone.append(absent)

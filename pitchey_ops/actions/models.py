@@ -3,7 +3,8 @@ What an action would do, as plain values: exact requests, assumptions, undo, ver
 
 Every plan is one value that can be written to a file and read again; its digest names it. A text of a request
 may be ``${name}``: a value that an assumption or an earlier answer gives (``keeps``); ``${write:NAME}`` stands for
-a credential that only `actions.apply` knows. Texts that quote strangers never are. Places in an answer are dotted: ``result.deployments.0.id``.
+a credential that only `actions.apply` knows. Texts that quote strangers never are. Places in an answer are
+dotted: ``result.deployments.0.id``.
 """
 
 from __future__ import annotations

@@ -180,9 +180,11 @@ class Client:
 
     def _exchange(self, request: Request, kept: Mapping[str, Any]) -> Answer:
         base = self._base(request.service)
-        url = httpx.URL(base + filled(request.path, kept, quoted=True))
-        if (url.scheme, url.netloc) != (httpx.URL(base).scheme, httpx.URL(base).netloc) or ".." in url.path:
-            raise NotSent(f"{request.service}: the address leaves the configured host; nothing was sent")
+        path = filled(request.path, kept, quoted=True)
+        home, url = httpx.URL(base), httpx.URL(base + path)
+        below = url.path.startswith(home.path) and not path.startswith("/") and ".." not in path.split("/")
+        if (url.scheme, url.netloc) != (home.scheme, home.netloc) or not below or "\\" in path or "?" in path:
+            raise NotSent(f"{request.service}: the address leaves the configured one; nothing was sent")
         body = request.body
         if request.service == "pagerduty_events" and isinstance(body, Mapping):
             body = {**filled({k: v for k, v in body.items() if k != "routing_key"}, kept), **self._routing_key()}
