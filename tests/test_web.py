@@ -621,6 +621,22 @@ def test_health_is_alive_and_readiness_says_what_is_missing(tmp_path: Path, monk
         assert "The database does not answer" in page_.text
 
 
+def test_a_fault_of_ours_is_a_page_with_the_same_guards_and_tells_nothing(
+    made: Made, client: httpx.Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A traceback belongs into the log."""
+
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("words from within")
+
+    monkeypatch.setattr("pitchey_ops.service.web.reading.Reader.list_page", broken)
+    answer = client.get("/")
+    assert answer.status_code == 500
+    assert "words from within" not in answer.text
+    assert answer.headers["content-security-policy"] == PAGE_POLICY
+    assert "words from within" in caplog.text
+
+
 def test_our_own_faults_reach_sentry_without_local_variables_or_secrets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

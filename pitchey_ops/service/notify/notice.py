@@ -53,7 +53,7 @@ def from_report(incident_id: str, report: Mapping[str, Any], at: datetime) -> No
     verdict, run = report["verdict"], report["run"]
     alerts = [alert for alert in report["incident"]["alerts"] if isinstance(alert, Mapping)]
     impact = verdict["impact"]
-    unseen = [str(one["name"]) for one in report["sources"] if one["status"] in ("blind", "unavailable")]
+    unseen = [words for one in report["sources"] if (words := _unseen(one))]
     told = {
         "runbook": _short(run["runbook"], 60),
         "severity": _level(report["incident"]["severity"]),
@@ -205,6 +205,14 @@ class Story:
         """Whether the severity rose with this verdict."""
         at = next((n for n, one in enumerate(self.verdicts) if one.key == notice.key), 0)
         return at > 0 and notice.told["severity"] < min(one.told["severity"] for one in self.verdicts[:at])
+
+
+def _unseen(source: Mapping[str, Any]) -> str:
+    """Return a source that could not see everything, with the word for it; empty for the others."""
+    if source["status"] in ("blind", "unavailable"):
+        return f"{_short(source['name'], 60)} {source['status'].upper()}"
+    cut = (source.get("coverage") or {}).get("cut") is True
+    return f"{_short(source['name'], 60)} CUT OFF" if cut else ""
 
 
 def _short(text: object, limit: int) -> str:

@@ -132,6 +132,12 @@ class Pages:
             return self.problem(503, "The database does not answer", words, visitor)
         except OpsError as exc:
             return self.problem(503, "That did not work", str(exc), visitor)
+        except Exception:  # told to the log (and to Sentry), not to whoever asks
+            log.exception("a page could not be made")
+            words = (
+                "That is a fault of pitchey-ops, and it is in the log. The archive and running work are as they were."
+            )
+            return self.problem(500, "This page could not be made", words, visitor)
 
     def _turned_away(self, request: Request) -> Response:
         if not self.access.config.is_open:
@@ -392,6 +398,7 @@ def _environment() -> Environment:
         finalize=_readable,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
     )
 
 
