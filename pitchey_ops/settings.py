@@ -470,8 +470,9 @@ def _misspelt(environment: Mapping[str, str]) -> list[str]:
     for name in sorted(environment):
         if name.startswith("PITCHEY_OPS_WRITE_"):  # credentials of `actions.apply`, no settings
             continue
-        ours = name.startswith("PITCHEY_OPS_") and not name.startswith("PITCHEY_OPS_SERVICE_")  # those have their own check
-        if ours and name not in known and "__" not in name:
+        if name.startswith("PITCHEY_OPS_SERVICE_"):  # of `service.config`, which checks them itself
+            continue
+        if name.startswith("PITCHEY_OPS_") and name not in known and "__" not in name:
             near = get_close_matches(name, known, n=1, cutoff=0.9)
             found += [f"{name[:60]}: unknown variable; did you mean {near[0]}?" for _ in near]
     return found
