@@ -56,6 +56,7 @@ def create(state: State) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        intake.open()
         yield
         await run_in_threadpool(intake.close)
 

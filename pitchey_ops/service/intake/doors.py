@@ -96,6 +96,10 @@ class Intake:
         incoming = self.routing.routed(sender, self._clean(told), now)
         return self.writer.do_now(lambda connection: incidents.receive(connection, incoming, now, self.routing.rules))
 
+    def open(self) -> None:
+        """Take requests (again)."""
+        self.writer.open()
+
     def close(self) -> None:
         """Store what waits and stop."""
         self.writer.close()

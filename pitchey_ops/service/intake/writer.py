@@ -91,11 +91,16 @@ class Writer:
         """How many requests wait to be stored."""
         return self._queue.qsize()
 
+    def open(self) -> None:
+        """Take work again after `close`; a new one takes it anyway."""
+        with self._starting:
+            self._closed = False
+
     def close(self) -> None:
         """Store what waits, then end the thread."""
         with self._starting:
             self._closed = True
-            thread = self._thread
+            thread, self._thread = self._thread, None
         if thread is not None:
             self._queue.put(None)
             thread.join(timeout=db.BUSY_S + 5)
