@@ -458,7 +458,7 @@ def _entries(path: Path) -> int:
 
 
 @contextmanager
-def _server() -> Iterator[str | None]:
+def server() -> Iterator[str | None]:
     """Start a PostgreSQL server the way the tests do; None where there is none."""
     path = Path(__file__).resolve().parents[2] / "tests" / "postgres_server.py"
     spec = importlib.util.spec_from_file_location("postgres_server", path) if path.exists() else None
@@ -489,22 +489,22 @@ def main(words: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"{tally}\n\n")
         sys.stdout.flush()
 
-    with tempfile.TemporaryDirectory(prefix="chaos-") as place, _server() as server:
+    with tempfile.TemporaryDirectory(prefix="chaos-") as place, server() as found:
         folder = Path(place)
         if given.only != "postgresql":
             told(strike(folder / "a", None, troubles=given.troubles, kills=given.kills, seed=given.seed))
             told(freeze(folder / "b", None))
             told(starve(folder / "s"))
         if given.only != "sqlite":
-            if server is None:
+            if found is None:
                 sys.stdout.write("PostgreSQL is not installed (make test installs it): that half was NOT done\n\n")
             else:
                 few = max(4, given.troubles // 5)
-                with fresh_database(server) as url:
+                with fresh_database(found) as url:
                     told(strike(folder / "c", url, troubles=given.troubles, kills=given.kills, seed=given.seed))
-                with fresh_database(server) as url:
+                with fresh_database(found) as url:
                     told(strike(folder / "d", url, troubles=few, kills=few // 2, workers_=2, seed=given.seed))
-                with fresh_database(server) as url:
+                with fresh_database(found) as url:
                     told(freeze(folder / "e", url))
     total = Tally(
         name="all of it",
@@ -516,7 +516,7 @@ def main(words: Sequence[str] | None = None) -> int:
     sys.stdout.write(
         f"troubles: {total.troubles}, reports: {total.reports}, lost: {total.lost}, duplicate: {total.duplicate}\n"
     )
-    return 0 if total.good and (server is not None or given.only == "sqlite") else 1
+    return 0 if total.good and (found is not None or given.only == "sqlite") else 1
 
 
 if __name__ == "__main__":
