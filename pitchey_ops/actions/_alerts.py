@@ -9,8 +9,8 @@ from .facts import Facts
 from .models import Change, Find, Request
 
 UNCERTAIN = (
-    "the service answered 500 although it stores before it tells: the change is stored, but PagerDuty was not told; "
-    "do it there directly (pagerduty-acknowledge, pagerduty-resolve)"
+    "the first answer was an error, or none, and the service stores before it tells: the change is stored, but "
+    "PagerDuty may not have been told; see there, and do it directly (pagerduty-acknowledge, pagerduty-resolve)"
 )
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Literal
 
 from ..errors import UsageError
@@ -210,7 +211,7 @@ class Verification:
     within_s: float = 60.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """
     An action as it would be carried out. It was made without sending anything, and expires.
@@ -261,7 +262,7 @@ class Plan:
     mitigates: bool = False
     mark: str = ""
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of everything the plan says, 64 hexadecimal digits: its name."""
         return digest(canonical(self._values()))

@@ -8,12 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-import httpx
-
 from ...evidence.canonical import iso
 from ..models import Behaviour, Find, Plan, Request
 from .applying import Applied
-from .client import USER_AGENT, place_of
+from .client import place_of
 from .errors import CannotLook, NotSent
 from .gate import never_headless
 from .hands import Hands
@@ -279,7 +277,7 @@ class _Probes:
 
     def __init__(self, hands: Hands, routes: tuple[str, ...]) -> None:
         self._base = hands.settings.url("api")
-        self._transport = hands.transport
+        self._client = hands.client
         self._paths = ["api/health", *(route.lstrip("/") for route in routes[:4] if route.startswith("/api/"))]
         self.asked = self.failed = 0
 
@@ -292,15 +290,10 @@ class _Probes:
         """Ask each path once."""
         if self._base is None:
             return
-        transport = self._transport or httpx.HTTPTransport(trust_env=False)
-        with httpx.Client(transport=transport, timeout=10.0, headers={"user-agent": USER_AGENT}) as client:
-            for path in dict.fromkeys(self._paths):
-                self.asked += 1
-                try:
-                    status = client.get(self._base + path).status_code
-                except httpx.HTTPError:
-                    status = 0
-                self.failed += status == 0 or status >= 500
+        for path in dict.fromkeys(self._paths):
+            self.asked += 1
+            status = self._client.status(self._base + path)
+            self.failed += status == 0 or status >= 500
 
 
 def wilson(hits: float, total: float) -> tuple[float, float]:

@@ -134,6 +134,14 @@ class Client:
         assert answer is not None
         return answer
 
+    def status(self, url: str) -> int:
+        """Return the status of a GET, 0 without an answer; the body is not read."""
+        try:
+            with self._http.stream("GET", url, timeout=10.0) as response:
+                return response.status_code
+        except (httpx.HTTPError, httpx.InvalidURL, OSError):
+            return 0
+
     def _read(self, request: Request, kept: Mapping[str, Any], *, missing_is_none: bool) -> Answer | None:
         if request.service == "database":
             try:
