@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pitchey_ops.benchmarks.onset import MINUTE_MS, fault_free, recorded, simulated
 from pitchey_ops.findings._changepoint import TooFewPoints, change_point
-from pitchey_ops.findings.onset import Onset, combine, onsets, overall, symptom_onsets, symptoms
+from pitchey_ops.findings.onset import LAG_S, Onset, combine, onsets, overall, symptom_onsets, symptoms
 from pitchey_ops.frames import EDGE, LOGS, METRICS, Frames, empty
 from pitchey_ops.models.finding import NotChecked
 from pitchey_ops.models.window import Window
@@ -243,7 +243,7 @@ def test_the_incident_began_with_its_first_well_timed_symptom() -> None:
     """Later symptoms are consequences; a vague first one is sharpened by a sharp one that fits."""
     whole = combine([onset("slow:a", 1000, 90), onset("errors:b", 1040, 10), onset("errors:c", 1200, 10)])
     assert whole is not None
-    assert 1030 <= (whole.at - T0).total_seconds() <= 1045
+    assert 1030 - LAG_S <= (whole.at - T0).total_seconds() <= 1045 - LAG_S
     assert whole.symptoms == ("slow:a", "errors:b", "errors:c")
 
 

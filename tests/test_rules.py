@@ -25,11 +25,26 @@ from pitchey_ops.diagnosis.routes import routes
 from pitchey_ops.diagnosis.signals import SIGNALS
 from pitchey_ops.diagnosis.weigh import weigh
 from pitchey_ops.findings import assets as assets_rule
-from pitchey_ops.findings import auth, cache, database, latency, monitoring, releases, scheduled, security, vitals
+from pitchey_ops.findings import (
+    auth,
+    cache,
+    database,
+    deployments,
+    edge,
+    kinds,
+    latency,
+    monitoring,
+    releases,
+    scheduled,
+    security,
+    users,
+    vitals,
+)
 from pitchey_ops.findings._compare import shift
 from pitchey_ops.findings.case import Case
 from pitchey_ops.findings.catalogue import RULES, SPEAKS
 from pitchey_ops.findings.onset import Onset
+from pitchey_ops.findings.ranked import suspects_of
 from pitchey_ops.models.finding import Finding, NotChecked, Severity, Signal
 from pitchey_ops.models.observation import AnyObservation, Coverage, Observed, Unavailable
 from pitchey_ops.models.report import Impact, Verdict
@@ -901,3 +916,178 @@ def test_hurt_users_without_a_cause_lead_to_the_general_runbook():
 
     assert [r for r, _, _ in routes(scores, verdict("incident", None, 0.2))] == ["error_rate"]
     assert [r for r, _, _ in routes(scores, verdict("incident", None, 0.7, "P1"))] == ["outage"]
+
+
+# --- where on the way it fails, rare events, small routes, words that nobody knows ---------------------------
+
+
+def edge_of(failing: dict[str, tuple[float, int]], per_minute: int = 12) -> list[dict[str, Any]]:
+    """Return two hours of minutes for six routes; *failing*: route -> share since the onset and its status."""
+    rows = []
+    routes = (
+        "/",
+        "/assets/index-4f9c2a1b.js",
+        "/api/pitches",
+        "/api/browse",
+        "/api/auth/verify",
+        "/api/payments/checkout",
+    )
+    for at in minutes(END - timedelta(hours=2), END, 60):
+        for route in routes:
+            share, status = failing.get(route, (0.0, 500)) if at >= ONSET else (0.0, 500)
+            bad = round(per_minute * share)
+            rows.append({"at": at, "route": route, "status": 200, "requests": float(per_minute - bad)})
+            if bad:
+                rows.append({"at": at, "route": route, "status": status, "requests": float(bad)})
+    return rows
+
+
+def test_what_fails_before_the_worker_fails_pages_and_api_alike():
+    """The status page is late, and a Worker cannot break files that it does not serve."""
+    both = dict.fromkeys(("/", "/assets/index-4f9c2a1b.js", "/api/pitches", "/api/browse"), (0.4, 522))
+    told = signals(edge.edge(case(edge=edge_of(both))))
+    assert told["edge_fails_alike"] == 1.0
+    assert told["edge_network_page"] > 0.9
+    behind = signals(edge.edge(case(edge=edge_of({"/api/pitches": (0.5, 500), "/api/browse": (0.5, 500)}))))
+    assert set(behind) == {"edge_fails_by_route"}
+    assert signals(edge.edge(case(edge=edge_of({})))) == {}
+    assert isinstance(edge.edge(case()), NotChecked)
+
+
+def test_requests_that_never_reach_the_worker_are_missing_among_its_invocations():
+    """Cloudflare's own count of invocations needs no words and no status page."""
+
+    def invocations(lost: float) -> list[dict[str, Any]]:
+        return [
+            {
+                "at": at,
+                "script": "pitchey-production",
+                "status": "success",
+                "requests": 48.0 * (1 - lost * (at >= ONSET)),
+            }
+            for at in minutes(END - timedelta(hours=2), END, 60)
+        ]
+
+    failing = edge_of({"/api/pitches": (0.5, 500), "/api/browse": (0.5, 500)})
+    assert signals(edge.edge(case(edge=failing, workers=invocations(0.3))))["fails_before_worker"] > 0.5
+    assert "fails_before_worker" not in signals(edge.edge(case(edge=failing, workers=invocations(0.0))))
+
+
+def test_a_route_that_few_use_fails_for_all_who_do():
+    """Half of all purchases is a hundredth of all requests, and no calm."""
+    quiet = edge_of({"/api/payments/checkout": (0.5, 500)}, per_minute=2)
+    busy = [{**row, "route": f"{row['route']}{n}"} for n in range(60) for row in edge_of({}, per_minute=6)]
+    told = users.users(case(edge=[*quiet, *busy]))
+    assert signals(told) == {"users_failing": users.CERTAIN}
+    assert told[0].data["route"] == "/api/payments/checkout"
+    assert "users_failing" not in signals(users.users(case(edge=[*edge_of({}, per_minute=2), *busy])))
+
+
+def entries(text: str, *, service: str = "payments", after_only: bool = True, **more: Any) -> list[dict[str, Any]]:
+    """Return an error every 20 s with *text*, since the onset or all the hour."""
+    start = ONSET if after_only else START
+    return [
+        {"at": at, "service": service, "level": "error", "message": text, "trace_id": f"t{n}", **more}
+        for n, at in enumerate(minutes(start, END, 20))
+    ]
+
+
+def test_errors_in_unknown_words_are_no_calm():
+    """What nobody's lexicon knows is still new; what was so all along is not."""
+    words = "the frobnicator is out of unguent"
+    calm = [{**row, "service": "payments"} for row in requests_of(80, 80)]
+    assert set(signals(kinds.kinds(case(logs=[*calm, *entries(words)])))) == {"errors_unexplained"}
+    assert signals(kinds.kinds(case(logs=[*calm, *entries(words, after_only=False)]))) == {}
+    assert "db_errors" in signals(kinds.kinds(case(logs=[*calm, *entries(words, service="database")])))
+
+
+@pytest.mark.parametrize(
+    ("text", "service", "component", "signal"),
+    [
+        ("timeout exceeded when trying to connect", "pitch", None, "db_pool_saturated"),
+        ("Client was closed and is not queryable", "pitch", None, "db_refused"),
+        ("process 12 still waiting for ShareLock on transaction 5 after 1000 ms", "database", None, "db_locks"),
+        ("operator does not exist: uuid = integer", "pitch", None, "schema_errors"),
+        ("answered 401: key not recognised", "upload", "mux", "credentials_rejected"),
+        ("no verdict within 8 s", "payments", "stripe", "third_party_errors"),
+        ("ETIMEDOUT api.example.com:443 after 15000 ms", "payments", None, "third_party_errors"),
+        ('"nbf" claim timestamp check failed', "auth", None, "token_signature_errors"),
+        ("isolate was reset: memory limit reached", "pitch", None, "worker_limits"),
+        ("gave up waiting for the object store", "pitch", None, "storage_errors"),
+        ("LOADING Redis is loading the dataset in memory", "cache", None, "cache_errors"),
+        ("channel_is_archived", "alerts", None, "alerts_failing"),
+        ("Cannot read properties of undefined (reading 'session')", "auth", None, "code_exceptions_new"),
+        ("Failed to load resource: /assets/index.css (403)", "frontend", None, "chunk_errors"),
+    ],
+)  # fmt: skip
+def test_words_of_real_systems_are_known_by_kind(text: str, service: str, component: str | None, signal: str):
+    """Servers, runtimes, browsers and client libraries say it in their own words; the place helps."""
+    told = signals(kinds.kinds(case(logs=entries(text, service=service, component=component))))
+    assert signal in told, told
+
+
+def test_what_a_visitor_typed_is_not_what_the_platform_says():
+    """An address bar can hold any word: alert(1), deadlock, password authentication failed."""
+    typed = "GET /api/browse?q=alert(1)deadlock+password+authentication+failed"
+    told = signals(kinds.kinds(case(logs=entries(typed, service="browse", url=typed[4:], status=500))))
+    assert told == {}
+
+
+def test_sign_in_routes_that_break_alone_are_a_fault_of_signing_in():
+    """Keys that cannot be loaded are 503, no refusal; a database that is gone breaks all routes alike."""
+    alone = signals(auth.auth(case(edge=edge_of({"/api/auth/verify": (0.6, 503)}))))
+    assert alone["auth_failing"] == 1.0
+    everywhere = dict.fromkeys(("/api/auth/verify", "/api/pitches", "/api/browse"), (0.6, 503))
+    assert signals(auth.auth(case(edge=edge_of(everywhere)))) == {}
+
+
+def test_vitals_tell_their_own_time_where_nothing_else_does():
+    """A slow page fails no request: without an onset, the clearest change of a vital is looked for, FID's too."""
+
+    def views(name: str, before: float, after: float, at_change: datetime) -> list[dict[str, Any]]:
+        lot = random.Random(3)
+        return [
+            {"at": at, "name": name, "device": "mobile", "route": "/",
+             "value": (after if at >= at_change else before) * lot.lognormvariate(0, 0.3)}
+            for at in minutes(END - timedelta(hours=2), END, 40)
+        ]  # fmt: skip
+
+    early = END - timedelta(minutes=70)
+    steady = views("web.lcp", 1500, 1500, early)
+    told = signals(vitals.vitals(case(onset=None, metrics=[*steady, *views("web.fid", 25, 110, early)])))
+    assert told["vitals_poor"] >= 0.8
+    assert "vitals_poor" not in signals(
+        vitals.vitals(case(onset=None, metrics=[*steady, *views("web.fid", 25, 25, early)]))
+    )
+
+
+def test_files_that_are_refused_are_missing():
+    """403 leaves the page without its style as 404 does."""
+    refused = edge_of({"/assets/index-4f9c2a1b.js": (0.8, 403)})
+    assert signals(assets_rule.assets(case(edge=refused)))["assets_missing"] >= 0.7
+
+
+def test_a_deployment_before_failures_older_than_what_was_seen_is_named():
+    """Nobody saw when it began: the newest deployment of the Worker is the change that is known."""
+    rows = []
+    for at in minutes(END - timedelta(hours=2), END, 60):
+        rows += [
+            {"at": at, "route": "/api/x", "status": 200, "requests": 6.0},
+            {"at": at, "route": "/api/x", "status": 500, "requests": 6.0},
+        ]
+    deployed = [{"at": END - timedelta(hours=3), "script": "pitchey-production", "version": "abc", "observation": "o"}]
+    told = deployments.deployments(case(onset=None, edge=rows, deployments=deployed))
+    assert signals(told) == {"deployment_before_onset": 0.7}
+    assert signals(deployments.deployments(case(onset=None, edge=edge_of({}), deployments=deployed))) == {}
+
+
+def test_a_loud_service_whose_past_was_not_read_is_suspected_all_the_same():
+    """The service that fails logs most, so its past is what a run has no time to read."""
+    calm = requests_of(80, 80)
+    loud = entries("could not load keys", service="auth")
+    made = case(logs=[*calm, *loud])
+    since = {"pitch": START, "auth": ONSET - timedelta(seconds=20)}
+    made = replace(made, frames=replace(made.frames, log_seen_from=since))
+    object.__setattr__(made, "__dict__", {**made.__dict__, "onset": case().onset})
+    found = suspects_of(made)
+    assert found[0].service == "auth"

@@ -12,8 +12,8 @@ import gzip
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,9 @@ import polars as pl
 
 from pitchey_ops.benchmarks.suspects import SYSTEMS, LabelledCase, alert_time, labelled_cases
 from pitchey_ops.findings._changepoint import ChangePoint, Kind, TooFewPoints, change_point
-from pitchey_ops.findings.onset import combine, symptom_onsets
+from pitchey_ops.findings.onset import combine, overall, symptom_onsets
 from pitchey_ops.findings.suspects import rank_suspects, suspect_onset
+from pitchey_ops.frames import Frames
 
 Floats = npt.NDArray[np.float64]
 
@@ -176,7 +177,7 @@ def recorded(folder: Path) -> dict[str, Any]:
     for case in labelled_cases(folder):
         cases += 1
         alert_at = alert_time(case, 1)
-        found = combine(symptom_onsets(case.frames), alert_at=alert_at)
+        found = overall(_Alerted(case.frames, alert_at))
         leader = next(iter(rank_suspects(case.frames, alert_at=alert_at)), None)
         timed = None if leader is None else suspect_onset(leader)
         if timed is not None:
@@ -203,6 +204,14 @@ def recorded(folder: Path) -> dict[str, Any]:
         "quiet_stretches": quiet,
         "quiet_with_onset": quiet_false,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Alerted:
+    """What `overall` needs of a case."""
+
+    frames: Frames
+    alert_at: datetime | None
 
 
 def _earlier_faults(folder: Path, case: LabelledCase) -> bool:

@@ -28,6 +28,8 @@ SIGNALS: dict[str, str] = {
     "errors_of_new_release": "the failing requests belong to the release that was just deployed",
     "errors_of_all_releases": "old and new releases fail alike",
     "code_exceptions_new": "exceptions of the code itself (TypeError and its kin) are new since the onset",
+    "errors_unexplained": "errors are new since the onset, in words that no kind knows",
+    "db_errors": "the database's own entries are errors, in words that no kind knows",
     # database
     "db_refused": "connections to the database are refused or break",
     "db_pool_saturated": "the connection pool is used up, or waiting for a connection times out",

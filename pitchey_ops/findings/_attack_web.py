@@ -206,6 +206,19 @@ def _copying(asked: pl.DataFrame) -> pl.DataFrame:
     by_agent = asked.filter(
         pl.col("user_agent").is_not_null() & pl.col("agent_kind").is_in(["other", "script", "none"])
     )
+    # whoever reads like a person is left out, so that a crew with a common browser is not hidden among people
+    steady = by_agent.group_by("address").agg(
+        pl.len().alias("_asks"),
+        pl.col("page").n_unique().alias("_different"),
+        pl.col("path").n_unique().alias("_paths"),
+        pl.col("user_id").is_not_null().any().alias("_someone"),
+    )
+    people = steady.filter(pl.col("_someone") | (pl.col("_different") < COPY_DISTINCT * pl.col("_asks")))
+    by_agent = by_agent.join(people.select("address"), on="address", how="anti")
+    if by_agent.group_by("user_agent").len().filter(pl.col("len") >= COPY_PAGES).is_empty():
+        return pl.DataFrame(schema={"address": pl.String, "copied": pl.Int64})
+    shape = pl.col("path").str.replace_all(r"/(?:\d+|[0-9a-fA-F-]{8,}|[A-Za-z0-9_-]{24,})(/|$)", "/:id$1")
+    by_agent = by_agent.with_columns(shape.alias("path"))
     total = by_agent.group_by("user_agent").agg(
         pl.len().alias("_all"),
         pl.col("page").n_unique().alias("_pages"),

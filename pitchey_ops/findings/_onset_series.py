@@ -234,7 +234,9 @@ def _edge(edge: pl.DataFrame) -> Iterator[Series]:
         return
     bins = _Bins(bins.start_ms - 1.0, 60e3, bins.count)
     good = edge.filter(pl.col("requests").is_finite(), pl.col("requests") >= 0, pl.col("status") > 0)
-    for route in (None, *_top(good, "route")):
+    busiest = _top(good, "route")
+    worst = [name for name in _failing_most(good) if name not in busiest]
+    for route in (None, *busiest, *worst):
         mine = good if route is None else good.filter(pl.col("route") == route)
         requests = mine["requests"].to_numpy().astype(np.float64)
         of = bins.counts(_ms(mine), requests)
@@ -255,6 +257,12 @@ def _edge(edge: pl.DataFrame) -> Iterator[Series]:
                 ratio=3.0,
                 observations=_observed(mine),
             )
+
+
+def _failing_most(edge: pl.DataFrame) -> list[str]:
+    """Return the routes with most failing requests: one that few use may break for all who do."""
+    bad = edge.filter(pl.col("status") >= 500).group_by("route").agg(pl.col("requests").sum()).drop_nulls()
+    return bad.sort(["requests", "route"], descending=[True, False])["route"].head(6).to_list()
 
 
 def _workers(workers: pl.DataFrame) -> Iterator[Series]:

@@ -29,6 +29,8 @@ SHARE_MIN = 0.02
 """A share (0-1) inside the span below this moves nobody."""
 LEAST_OUTSIDE = 0.08
 """Share of the span's exposure that must lie outside it to be compared with."""
+LEAST_BEFORE = 8
+"""Bins that must lie before the span."""
 MASS = 0.9
 
 
@@ -55,7 +57,7 @@ def sparse_change(series: Series) -> ChangePoint | None:
     inside_x, inside_n = events[None, :] - events[:, None], asked[None, :] - asked[:, None]
     outside_x, outside_n = events[-1] - inside_x, asked[-1] - inside_n
     a, b = np.triu_indices(at.size + 1, k=1)
-    allowed = (a >= 10) & (inside_n[a, b] > 0) & (outside_n[a, b] >= LEAST_OUTSIDE * inside_n[a, b])
+    allowed = (a >= LEAST_BEFORE) & (inside_n[a, b] > 0) & (outside_n[a, b] >= LEAST_OUTSIDE * inside_n[a, b])
     a, b = a[allowed], b[allowed]
     if a.size == 0:
         return None

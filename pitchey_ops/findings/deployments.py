@@ -9,12 +9,15 @@ import polars as pl
 
 from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
 from .case import Case, observation_ids
+from .users import failing_all_along
 
 RULE = "deployments"
 SIGNALS = ("deployment_before_onset", "no_deployment_before_onset")
 LOOK_BACK = timedelta(minutes=60)
 CLOSE = timedelta(minutes=5)
 FAR = timedelta(minutes=45)
+ALL_ALONG = timedelta(hours=6)
+"""How long ago a deployment may be, where nobody saw when requests began to fail."""
 OTHER_SCRIPT = 0.35
 """Strength left to a deployment of another script than the main Worker."""
 
@@ -34,6 +37,8 @@ def deployments(case: Case) -> RuleResult:
     onset = case.onset
     if onset is None:
         recent = frame.filter(pl.col("at") >= case.now - timedelta(hours=24)).sort("at", descending=True)
+        if failing_all_along(case):
+            return _before_what_was_seen(case, recent, evidence)
         return [_plain(row, number, evidence) for number, row in enumerate(recent.head(5).iter_rows(named=True))]
     slack = timedelta(seconds=min(300.0, max(60.0, onset.uncertainty_s)))
     near = frame.filter(pl.col("at").is_between(onset.at - LOOK_BACK, onset.at + slack)).sort("at", descending=True)
@@ -88,6 +93,29 @@ def deployments(case: Case) -> RuleResult:
                 )
             )
     return found
+
+
+def _before_what_was_seen(case: Case, recent: pl.DataFrame, evidence: tuple[str, ...]) -> list[Finding]:
+    """Return the newest deployment of the main Worker before failures that are older than what was seen."""
+    main = recent.filter((pl.col("script") == case.settings.worker_script) & (pl.col("at") >= case.now - ALL_ALONG))
+    told = [_plain(row, number, evidence) for number, row in enumerate(recent.head(5).iter_rows(named=True))]
+    if main.is_empty():
+        return told
+    row = main.row(0, named=True)
+    told.append(
+        Finding(
+            id=f"{RULE}/before-what-was-seen",
+            rule=RULE,
+            claim=f"{row['script']} {_version(row)} was deployed on {row['at']:%d %b %H:%M} UTC, and requests fail since"
+            " before what was seen of them",
+            severity=Severity.WARNING,
+            at=row["at"],
+            evidence=(row["observation"],) if row["observation"] else evidence,
+            signals=(Signal(name="deployment_before_onset", strength=0.7),),
+            data=_facts(row),
+        )
+    )
+    return told
 
 
 def _plain(row: dict[str, Any], number: int, evidence: tuple[str, ...]) -> Finding:

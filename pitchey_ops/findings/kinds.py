@@ -18,6 +18,7 @@ import yaml
 
 from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
 from .case import Case, observation_ids
+from .users import failing_all_along
 
 RULE = "kinds"
 ENTRIES_MIN = 5
@@ -56,7 +57,7 @@ def _read() -> tuple[Kind, ...]:
 
 
 KINDS = _read()
-SIGNALS = tuple(dict.fromkeys(kind.signal for kind in KINDS))
+SIGNALS = (*dict.fromkeys(kind.signal for kind in KINDS), "errors_unexplained", "db_errors")
 FRONTEND_SERVICES = ("frontend", "web", "browser", "client", "ui", "spa")
 
 
@@ -64,6 +65,7 @@ def kinds(case: Case) -> RuleResult:
     """
     Return one finding for each kind of error that is new or rising since the onset.
 
+    Where requests failed all along, since the window's start, against what older entries were seen.
     `NotChecked` when no log entry of the window was seen. If the logs lied, the kind is one finding among
     the others; if they were late or cut, the counts are of what was seen and the coverage stands beside
     them; an empty answer is no entry and so no all-clear.
@@ -72,7 +74,7 @@ def kinds(case: Case) -> RuleResult:
     inside = logs.filter(pl.col("at") >= case.window.start)
     if inside.is_empty():
         return NotChecked(rule=RULE, because=case.why_missing("logs/service", "r2/archive"))
-    since = case.since
+    since = case.since if not failing_all_along(case) else case.window.start
     if case.onset is not None:
         since -= timedelta(seconds=min(120.0, case.onset.uncertainty_s))
     usual = _Usual.of(case, since)
@@ -91,8 +93,40 @@ def kinds(case: Case) -> RuleResult:
         expected = usual.expected(mine.filter(pl.col("at") < since), hits)
         if hits.height >= ENTRIES_MIN and hits.height >= RISE * expected:
             rows.append((kind, hits, hits.height, expected))
+    rest = errors.filter(~claimed & pl.col("hard") & ~pl.col("visit"))
     total = sum(max(0.0, n - expected) for kind, _, n, expected in rows if kind.level == "error") or 1.0
-    return [_finding(kind, hits, n, expected, total, case) for kind, hits, n, expected in rows]
+    found = [_finding(kind, hits, n, expected, total, case) for kind, hits, n, expected in rows]
+    for kind, hits, n, expected in _unexplained(rest, since, usual):
+        found.append(_finding(kind, hits, n, expected, total + n - expected, case))
+    return found
+
+
+OTHER = Kind(signal="errors_unexplained", words="trouble in words that no kind knows", level="error", matches="")
+DATABASE = Kind(
+    signal="db_errors", words="trouble of the database in words that no kind knows", level="error", matches=""
+)
+
+
+def _unexplained(rest: pl.DataFrame, since: datetime, usual: _Usual) -> list[tuple[Kind, pl.DataFrame, int, float]]:
+    """
+    Return what is new among the errors that no kind claimed: that something is wrong needs no words that we know.
+
+    Lines of requests (with their status) are left out: what fails for users is counted elsewhere.
+    """
+    found = []
+    database = pl.col("service").str.to_lowercase().is_in(list(PLACES["database"])).fill_null(value=False)
+    for kind, chosen in ((DATABASE, database), (OTHER, ~database)):
+        mine = rest.filter(chosen)
+        for name in mine.get_column("service").drop_nulls().unique().sort().to_list():
+            of = mine.filter(pl.col("service") == name)
+            hits = of.filter(pl.col("at") >= since)
+            expected = usual.expected(of.filter(pl.col("at") < since), hits)
+            if hits.height >= ENTRIES_MIN and hits.height >= RISE * expected:
+                found.append((kind, hits, hits.height, expected))
+    best: dict[str, tuple[Kind, pl.DataFrame, int, float]] = {}
+    for row in sorted(found, key=lambda row: -row[2]):
+        best.setdefault(row[0].signal, row)
+    return [best[name] for name in sorted(best)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +184,8 @@ PLACES = {
     "alert": ("alerts", "alerting", "alertmanager", "alert-manager", "pager", "notifier"),
 }
 """Word that is put before an entry's text -> services whose entries are about it, whatever words they choose."""
+AMBIGUOUS = ("pool", "lock", "locks", "session", "token", "query", "connection")
+"""Components whose name is a symptom's word, too: said of every entry there, it would say nothing."""
 QUERY = r"\?[^\s\"'<>]*"
 """A query string: what a visitor typed is not what the platform says."""
 
@@ -157,19 +193,21 @@ QUERY = r"\?[^\s\"'<>]*"
 def _texts(logs: pl.DataFrame) -> pl.DataFrame:
     frontend = pl.col("service").is_in(list(FRONTEND_SERVICES)).fill_null(False)
     service = pl.col("service").str.to_lowercase()
+    part = pl.col("component").str.to_lowercase()
     place = pl.coalesce(
         *(pl.when(service.is_in(list(names))).then(pl.lit(word + ":")) for word, names in PLACES.items())
     )
     return logs.filter(pl.col("level").is_in(["error", "fatal", "critical", "warn", "warning"])).with_columns(
         text=pl.concat_str(
             place,
+            pl.when(~part.is_in(list(AMBIGUOUS))).then(pl.col("component") + ":"),
             pl.col("message").str.slice(0, TEXT_LIMIT).str.replace_all(QUERY, "?"),
             pl.col("stack").str.slice(0, 300),
-            pl.col("component"),
             separator=" ",
             ignore_nulls=True,
         ),
         frontend=frontend,
+        visit=pl.col("status").is_not_null() & pl.col("url").is_not_null(),
         hard=pl.col("level").is_in(["error", "fatal", "critical"]),
     )
 

@@ -25,17 +25,29 @@ from pitchey_ops.models.finding import Finding, NotChecked, RuleResult, Severity
 
 RULE = "onset"
 
-LAG_S = 15.0
-"""Symptoms follow their cause by some seconds: the incident's onset is not known more closely than this."""
+LAG_S = 10.0
+"""Symptoms follow their cause: by some 12 s (median) in the scenarios that rules may be fitted to."""
+
+LAG_DOUBT_S = 30.0
+"""And by how much differs from one to the next, so that an onset is never known more closely than this."""
+
+LONE_DOUBT_S = 90.0
+"""A single symptom among many series, of one service's inside, may be a consequence that shows late."""
+
+SEEN_BY_USERS = ("edge_5xx:", "failing:", "denied:")
+"""Symptoms at the front door, where nothing shows much later than it is."""
 
 TOGETHER_S = 300.0
 """Symptoms that begin within five minutes of one another belong to one incident."""
 
+ONE_CAUSE = ("requests:",)
+"""Told by single requests of the suspect itself: neither late nor a consequence."""
+
 CAUSED_BY_USERS = ("traffic:",)
 """More visitors are no fault by themselves: they give the onset only when nothing else does."""
 
-LEADER_NATS = 6.0
-"""What must speak against the leading suspect before its requests alone give the onset (odds of 400 to one)."""
+LEADER_NATS = 3.0
+"""What must speak against the leading suspect before its requests alone give the onset (odds of twenty to one; the alert itself says that something was)."""
 
 ALERT_AFTER_S = 120.0
 """What begins this long after the alert did not set it off."""
@@ -148,7 +160,7 @@ def combine(onsets: Sequence[Onset], *, alert_at: datetime | None = None) -> Ons
     the one with most weight (each symptom counts at most 50 nats, so that many symptoms beat one loud one);
     what began well after the alert cannot have set it off. Within the group, symptoms whose intervals
     reach the first one's are averaged by their precision: the first to show is nearest the cause, the
-    best-timed is the most exact.
+    best-timed is the most exact. `LAG_S` is taken off, as every symptom follows its cause.
 
     Returns
     -------
@@ -175,14 +187,17 @@ def combine(onsets: Sequence[Onset], *, alert_at: datetime | None = None) -> Ons
     until = first.at + timedelta(seconds=first.uncertainty_s)
     early = [o for o in group if _low(o) <= until]
     weights = np.array([1.0 / max(o.uncertainty_s, 1.0) ** 2 for o in early])
+    lag = 0.0 if all(o.symptom.startswith(ONE_CAUSE) for o in early) else LAG_S
     offsets = np.array([(o.at - first.at).total_seconds() for o in early])
-    centre = float(np.average(offsets, weights=weights))
+    centre = float(np.average(offsets, weights=weights)) - lag
+    spread = max(min(o.uncertainty_s for o in early), float(np.std(offsets)))
+    lone = len(group) == 1 and not group[0].symptom.startswith((*SEEN_BY_USERS, *ONE_CAUSE))
     strongest = max(group, key=lambda o: (o.weight_nats, o.symptom))
     return replace(
         strongest,
         symptom="overall",
         at=first.at + timedelta(milliseconds=round(centre * 1000)),
-        uncertainty_s=round(max(min(o.uncertainty_s for o in early), float(np.std(offsets)), LAG_S), 1),
+        uncertainty_s=round(max(float(np.hypot(spread, LAG_DOUBT_S)), LONE_DOUBT_S if lone else 0.0), 1),
         confidence=max(o.confidence for o in group),
         ended_at=None if any(o.ended_at is None for o in group) else strongest.ended_at,
         service=None,
@@ -195,19 +210,24 @@ def overall(case: HasFrames) -> Onset | None:
     """
     Return the incident's onset, or None when nothing shows one.
 
-    Where no series shows a change but an alert came, the requests of the leading suspect tell the time, if
-    enough speaks against it: a fault in one corner of a platform may move no total.
+    Where an alert came, and no series shows a change or only a lone one inside some service, the requests of the
+    leading suspect tell the time, if enough speaks against it: a fault in one corner of a platform may move no
+    total, and what moves late is its consequence.
     """
     whole = combine(_symptoms_of(case).onsets, alert_at=case.alert_at)
-    if whole is not None or case.alert_at is None:
+    if case.alert_at is None or (whole is not None and not _is_lone(whole)):
         return whole
     from pitchey_ops.findings.suspects import rank_suspects, suspect_onset  # suspects need `Onset` from here
 
     leader = next(iter(rank_suspects(case.frames, alert_at=case.alert_at)), None)
     if leader is None or leader.weight < LEADER_NATS:
-        return None
+        return whole
     timed = suspect_onset(leader)
-    return None if timed is None else combine([timed], alert_at=case.alert_at)
+    return whole if timed is None else combine([timed], alert_at=case.alert_at)
+
+
+def _is_lone(whole: Onset) -> bool:
+    return len(whole.symptoms) == 1 and not whole.symptoms[0].startswith(SEEN_BY_USERS)
 
 
 def onsets(case: HasFrames) -> RuleResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -10,11 +11,19 @@ import polars as pl
 from ..frames import UTC_MS, Frames
 from ..models.finding import RuleResult, Severity
 from ..models.report import Suspect
-from .case import Case
-from .suspects import rank_suspects, suspects
+from .case import ERROR_LEVELS, Case, observation_ids
+from .suspects import Suspect as Accused
+from .suspects import merged, rank_suspects, suspects
 
 RULE = "suspects"
 _KEPT = "_ranked_suspects"
+ERRORS_MIN = 10
+MOSTLY = 0.3
+"""Part of all error entries since the onset that must be one service's, before it is suspected without a past."""
+USUAL = (0.5, 50.0)
+"""Error entries among entries that are taken as usual where nothing of a service's past was seen."""
+MOST_NATS = 12.0
+"""No more than this speaks against a service whose past was not read (odds of 160,000 to one)."""
 BEFORE = timedelta(minutes=2)
 """A service whose entries are all there for less than this before the onset has nothing to be compared with."""
 
@@ -29,7 +38,7 @@ def ranked(case: Case) -> RuleResult:
     when = _when(case)
     if when is None:
         return []
-    result = suspects(_whole(case), alert_at=when[0], onset=when[1])
+    result = suspects(_whole(case), alert_at=when[0], onset=when[1], more=_unread(case))
     if not isinstance(result, list):
         return result
     return [replace(finding, severity=Severity.INFO, signals=()) for finding in result]
@@ -51,7 +60,7 @@ def _ranked(case: Case) -> tuple[Suspect, ...]:
     when = _when(case)
     if when is None:
         return ()
-    found = rank_suspects(_whole(case), alert_at=when[0], onset=when[1])[:10]
+    found = merged(rank_suspects(_whole(case), alert_at=when[0], onset=when[1]), _unread(case))[:10]
     return tuple(
         Suspect(service=s.service, score=s.score, because=(f"{RULE}/{place}",) if place <= 5 else ())
         for place, s in enumerate(found, start=1)
@@ -71,6 +80,45 @@ def _whole(case: Case) -> Frames:
     seen_from = pl.col("service").replace_strict(list(since), list(since.values()), default=None, return_dtype=UTC_MS)
     logs = case.frames.logs.filter(~pl.col("service").is_in(late) & (seen_from.is_null() | (pl.col("at") >= seen_from)))
     return replace(case.frames, logs=logs)
+
+
+def _unread(case: Case) -> list[Accused]:
+    """
+    Return services whose past was not read, and whose entries since the onset are errors as nobody else's are.
+
+    The service that fails logs most, so that its part of the archive is what a run has no time to read back beyond
+    the onset: left out for having no past, it would leave the suspicion to its neighbours. Its past is taken from
+    whatever older entries were seen, or else from what is usual: hardly any error.
+    """
+    since = case.frames.log_seen_from
+    if not since or case.onset is None:
+        return []
+    wrong = pl.col("level").is_in(list(ERROR_LEVELS))
+    late = [name for name, start in since.items() if start > case.onset.at - BEFORE]
+    logs = case.frames.logs.filter(pl.col("at") < case.end)
+    after, before = logs.filter(pl.col("at") >= case.onset.at), logs.filter(pl.col("at") < case.onset.at - BEFORE)
+    everybodys = after.filter(wrong).height
+    found = []
+    for name in sorted(late):
+        mine, past = (part.filter(pl.col("service") == name) for part in (after, before))
+        k, n = mine.filter(wrong).height, mine.height
+        k_0, n_0 = past.filter(wrong).height + USUAL[0], past.height + USUAL[1]
+        if k < ERRORS_MIN or k < MOSTLY * everybodys or k / n <= 2 * k_0 / n_0:
+            continue
+        weight = min(MOST_NATS, k * math.log((k / n) / (k_0 / n_0)))
+        text = mine.filter(wrong).group_by("message").len().sort(["len", "message"], descending=[True, False])
+        example = (text.get_column("message")[0] or "")[:120]
+        found.append(
+            Accused(
+                service=name,
+                score=round(1.0 - math.exp(-weight / 10.0), 6),
+                weight=round(weight, 6),
+                parts={"errors": round(weight, 6)},
+                because=(f"{k} of its {n} entries since then are errors, {k / everybodys:.0%} of all: “{example}”.",),
+                evidence=observation_ids(mine),
+            )
+        )
+    return found
 
 
 def _when(case: Case) -> tuple[datetime, tuple[datetime, float] | None] | None:

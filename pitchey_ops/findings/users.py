@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 
 import polars as pl
@@ -23,6 +24,11 @@ CHRONIC_FAILURES = 10
 """Failures on one route from which its share counts."""
 CHRONIC_SHARE = 0.01
 """A failing share from here on is no background, however long it has been so."""
+ROUTE_FAILURES = 4.0
+ROUTE_BEFORE = 15.0
+"""Requests of a route before, from which "fails more than before" is said of it."""
+ROUTE_NATS = 8.5
+"""Gain in log-likelihood from which a route broke: z of 4.1, one in 40,000, over some forty routes."""
 ROUTE_SHARE = 0.1
 """A route counts as affected from this failing share."""
 
@@ -48,6 +54,7 @@ def users(case: Case) -> RuleResult:
     share_0, share_1 = (bad_0 / n_0 if n_0 else None), bad_1 / n_1
     excess = share_1 - (share_0 or 0.0)
     failing = excess >= EXCESS_MIN and z_score(bad_1, n_1, bad_0, n_0) >= Z_CLEAR
+    broken = _broken_route(seen, (before_start, before_end), (after_start, after_end))
     limit = case.settings.thresholds.error_share
     if n_0 == 0:
         failing = share_1 >= limit
@@ -82,6 +89,21 @@ def users(case: Case) -> RuleResult:
                 evidence=seen.evidence,
                 signals=(Signal(name="users_failing", strength=strength),),
                 data=data,
+            )
+        ]
+    if broken is not None:
+        route, share, was, n = broken
+        return [
+            Finding(
+                id=f"{RULE}/failing",
+                rule=RULE,
+                claim=f"{share:.0%} of {n:,.0f} requests for {route} fail {where} since {after_start:%H:%M} UTC"
+                f" ({was:.1%} before), {share_1:.1%} of all requests",
+                severity=Severity.WARNING,
+                at=after_start,
+                evidence=seen.evidence,
+                signals=(Signal(name="users_failing", strength=CERTAIN),),
+                data={**data, "route": route, "route_share": share, "route_share_before": was},
             )
         ]
     worst = _chronic(seen, after_start, after_end)
@@ -142,6 +164,43 @@ def impact(case: Case) -> Impact:
         routes=tuple(routes.get_column("route").head(12).to_list()),
         services=tuple(services.get_column("service").head(12).to_list()),
     )
+
+
+def failing_all_along(case: Case) -> bool:
+    """Whether requests fail as much as before and more than any background: it began before what was seen."""
+    if case.onset is not None:
+        return False
+    told = users(case)
+    return isinstance(told, list) and any(finding.id == f"{RULE}/failing-all-along" for finding in told)
+
+
+def _broken_route(
+    seen: Requests, before: tuple[datetime, datetime], after: tuple[datetime, datetime]
+) -> tuple[str, float, float, float] | None:
+    """
+    Return the route (its failing share, that before, its requests) that broke most clearly, None when none did.
+
+    A route that few use may fail for everybody who needs it and move no total: buying, registering, uploading. The
+    gain in log-likelihood of two shares over one (G test) is asked to be as rare as for the total, over forty routes.
+    """
+    earlier = {row["route"]: row for row in seen.by_route(*before).iter_rows(named=True)}
+    best: tuple[float, str, float, float, float] | None = None
+    for row in seen.by_route(*after).iter_rows(named=True):
+        k, n = float(row["failing"]), float(row["requests"])
+        old = earlier.get(row["route"], {"failing": 0.0, "requests": 0.0})
+        k_0, n_0 = float(old["failing"]), float(old["requests"])
+        if k < ROUTE_FAILURES or n <= 0 or k / n < ROUTE_SHARE or n_0 < ROUTE_BEFORE:
+            continue
+        share, was = k / n, k_0 / n_0
+        gain = _nats(k, n) + _nats(k_0, n_0) - _nats(k + k_0, n + n_0)
+        if share > was and gain >= ROUTE_NATS and (best is None or gain > best[0]):
+            best = (gain, str(row["route"]), share, was, n)
+    return None if best is None else best[1:]
+
+
+def _nats(k: float, n: float) -> float:
+    """Return the log-likelihood of *k* of *n* at its own share."""
+    return sum(part * math.log(part / n) for part in (k, n - k) if part > 0)
 
 
 def _chronic(seen: Requests, start: datetime, end: datetime) -> tuple[str, float] | None:

@@ -100,6 +100,8 @@ def vitals(case: Case) -> RuleResult:
         one = _vital(case, points, metric, since)
         if one is not None:
             found.append(one)
+    if not any(f.signals for f in found):
+        found += _by_route(case, points, since)
     poor = [row for row in rows if row["level"] == "poor" and row["vital"] != "FID"]
     if not any(f.signals for f in found):
         core = [row for row in rows if not row["device"] and not row["route"] and row["vital"] != "FID"]
@@ -141,12 +143,30 @@ def vitals(case: Case) -> RuleResult:
     return found
 
 
-def _vital(case: Case, points: pl.DataFrame, metric: str, since: datetime) -> Finding | None:
+def _by_route(case: Case, points: pl.DataFrame, since: datetime) -> list[Finding]:
+    """Return the clearest change on one route, where no vital got worse as a whole: one page of many."""
+    keyed = points.with_columns(route_of(pl.col("route")).alias("place")).filter(pl.col("place").is_not_null())
+    busiest = keyed.group_by("place").len().sort(["len", "place"], descending=[True, False])
+    for route in busiest.get_column("place").head(6).to_list():
+        of = keyed.filter(pl.col("place") == route).drop("place")
+        when = since if case.onset is not None else _searched(case, of) or since
+        for metric in LINES:
+            one = _vital(case, of, metric, when, route=route)
+            if one is not None and one.at is not None:
+                return [one]
+    return []
+
+
+def _vital(
+    case: Case, points: pl.DataFrame, metric: str, since: datetime, *, route: str | None = None
+) -> Finding | None:
     name, good, poor, unit = LINES[metric]
     mine = points.filter(pl.col("name") == metric)
     after = mine.filter(pl.col("at") >= since)
     if after.height < SAMPLES_MIN:
         return None
+    if route is not None:
+        name = f"{name} on “{route}”"
     before = mine.filter((pl.col("at") < since) & (pl.col("at") >= since - timedelta(hours=4)))
     p75 = float(after.get_column("value").quantile(0.75, "linear") or 0.0)
     earlier = float(before.get_column("value").quantile(0.75, "linear") or 0.0) if before.height else None
@@ -171,7 +191,7 @@ def _vital(case: Case, points: pl.DataFrame, metric: str, since: datetime) -> Fi
     past = "" if earlier is None else f", {earlier:,.4g} before".rstrip()
     level = "poor" if beyond else "in need of improvement" if p75 > good else "still good, but worse"
     return Finding(
-        id=f"{RULE}/{name.lower()}",
+        id=f"{RULE}/{LINES[metric][0].lower()}",
         rule=RULE,
         claim=f"{name} at the 75th percentile is {fits} since {since:%H:%M} UTC{past}: {level}",
         severity=Severity.WARNING,

@@ -17,6 +17,8 @@ KINDS = {
 }
 EXCESS_MIN = 0.003
 Z_CLEAR = 4.0
+CERTAIN = 0.75
+"""Strength of a rise that is no chance, however small: a sound Worker hardly ever ends so."""
 
 
 def workers(case: Case) -> RuleResult:
@@ -55,7 +57,7 @@ def workers(case: Case) -> RuleResult:
                 severity=Severity.CRITICAL if excess >= case.settings.thresholds.error_share else Severity.WARNING,
                 at=after_start,
                 evidence=evidence,
-                signals=(Signal(name=signal, strength=min(1.0, max(0.5, excess / 0.05))),),
+                signals=(Signal(name=signal, strength=min(1.0, CERTAIN + (1 - CERTAIN) * excess / 0.05)),),
                 data={"share_after": bad_1 / n_1, "share_before": bad_0 / n_0 if n_0 else None},
             )
         )
