@@ -11,6 +11,7 @@ from incident_worlds import NOON
 
 from pitchey_ops.errors import ConfigError
 from pitchey_ops.runbooks.catalogue import RUNBOOKS
+from pitchey_ops.service.intake import routing as routing_module
 from pitchey_ops.service.intake.routing import Routing, load_routing
 from pitchey_ops.service.intake.told import Told
 from pitchey_ops.settings import load
@@ -162,3 +163,19 @@ def _of(folder: Path, text: str) -> Routing:
     path = folder / "routing.yaml"
     path.write_text(text)
     return load_routing(load(), path)
+
+
+def test_a_worker_reads_the_rules_again_and_does_without_a_broken_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A report must reach its incident, whatever somebody is typing into the file at that moment."""
+    import os
+
+    settings = load()
+    monkeypatch.setattr(routing_module, "home", lambda: tmp_path)
+    file = tmp_path / "parameters" / "routing.yaml"
+    file.parent.mkdir()
+    for stamp, text, within_s in ((1, "grouping: {within_s: 7}", 7), (2, "grouping: {", 900), (3, "version: 1", 900)):
+        file.write_text(text)
+        os.utime(file, (stamp, stamp))
+        assert routing_module.rules_of(settings).within_s == within_s

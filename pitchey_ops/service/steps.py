@@ -29,6 +29,7 @@ from ..settings import Settings, load
 from . import engine_archive, incidents, notify, orders
 from .config import EngineConfig
 from .engine_tables import Claim, uploads
+from .intake.routing import rules_of
 from .kernels import KernelPool
 from .orders import OrderRow
 
@@ -148,7 +149,7 @@ def archive(parts: Parts, mine: Claim, sealed: Mapping[str, Any]) -> dict[str, A
             verdict=json.dumps(report.get("verdict"), ensure_ascii=True),
             ledger_head=str(head),
         )
-        incidents.run_reported(connection, facts.incident_id, mine.run_id, report, now)
+        incidents.run_reported(connection, facts.incident_id, mine.run_id, report, now, rules_of(settings))
         if parts.config.upload_url is not None:
             _want_upload(connection, facts.incident_id, mine.run_id, now)
     flush_timeline(parts, facts.incident_id)

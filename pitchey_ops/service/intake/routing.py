@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from fnmatch import translate
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,7 +22,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from ...diagnosis.severity import worst
 from ...errors import ConfigError, UsageError
 from ...models.report import Alert, SeverityLevel
-from ...postmortem.calendar import calendar
+from ...postmortem.calendar import Calendar, calendar
 from ...runbooks import windows
 from ...runbooks.catalogue import RUNBOOKS
 from ...runbooks.parameters import checked, declared
@@ -193,7 +194,10 @@ def load_routing(settings: Settings, path: Path | None = None) -> Routing:
     ConfigError
         Listing every fault: unknown fields, runbooks that there are not, parameters that they do not have.
     """
-    place = path or home() / "parameters" / FILE
+    return _routing(_read(path or home() / "parameters" / FILE), settings)
+
+
+def _read(place: Path) -> _File:
     try:
         value = yaml.safe_load(place.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as exc:
@@ -213,7 +217,7 @@ def load_routing(settings: Settings, path: Path | None = None) -> Routing:
     faults = [fault for route in file.routes for fault in _faults(route)]
     if faults:
         raise ConfigError(str(place), faults)
-    return _routing(file, settings)
+    return file
 
 
 def _faults(route: Route) -> list[str]:
@@ -226,30 +230,34 @@ def _faults(route: Route) -> list[str]:
     try:
         checked(route.parameters, declared(RUNBOOKS[route.runbook].notebook), runbook=route.runbook)
         if route.parameters.get("window"):
-            from datetime import UTC
-
             windows.parse(str(route.parameters["window"]), now=datetime.now(UTC))
     except UsageError as exc:
         faults.append(f"route {route.name[:60]!r}: {exc}")
     return faults
 
 
-def _routing(file: _File, settings: Settings) -> Routing:
-    days = calendar(
+def _calendar(settings: Settings) -> Calendar:
+    return calendar(
         settings.business_timezone,
         settings.business_hours_start,
         settings.business_hours_end,
         settings.business_holidays,
     )
+
+
+def _rules(file: _File) -> Rules:
     quotas = {sender: Quota(**quota.model_dump()) for sender, quota in file.quotas.items()}
     watching = {step: Watching(**series.model_dump()) for step, series in file.watching.items()}
-    rules = Rules(
+    return Rules(
         **file.grouping.model_dump(),
         watching={**DEFAULT_WATCHING, **watching},
         quota=quotas.pop("default", Quota()),
         quotas=quotas,
-        calendar=days,
     )
+
+
+def _routing(file: _File, settings: Settings) -> Routing:
+    rules = replace(_rules(file), calendar=_calendar(settings))
     general = {word.lower(): level for word, level in file.severities.items() if isinstance(level, str)}
     own = {
         sender: {word.lower(): level for word, level in known.items()}
@@ -283,3 +291,22 @@ def _pattern(patterns: Sequence[str]) -> re.Pattern[str]:
 def without_routes(rules: Rules | None = None) -> Routing:
     """Return a routing that sends every alert to triage; for tests and for rehearsals."""
     return replace(Routing(), rules=rules or Rules())
+
+
+def rules_of(settings: Settings) -> Rules:
+    """
+    Return how alerts are grouped and steps are watched, read again when the file has changed.
+
+    For those who carry runs out: a file that is wrong by now must not keep a report from its incident, so the rules
+    that are built in stand in for it; who starts the service is told of its faults.
+    """
+    place = home() / "parameters" / FILE
+    try:
+        return replace(_rules_at(place, place.stat().st_mtime_ns), calendar=_calendar(settings))
+    except (ConfigError, OSError):
+        return Rules(calendar=_calendar(settings))
+
+
+@lru_cache(maxsize=4)
+def _rules_at(place: Path, _changed_ns: int) -> Rules:
+    return _rules(_read(place))
