@@ -178,6 +178,8 @@ def test_every_text_stands_out_enough(made: Made, browser: Any, scheme: str) -> 
         tab.goto(pages.url + path)
         tab.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
         assert tab.evaluate(CONTRAST) == [], path
+    tab.evaluate("document.querySelector('h2').style.color = getComputedStyle(document.body).backgroundColor")
+    assert tab.evaluate(CONTRAST) != [], "the measure itself must be able to fail"
     tab.context.close()
 
 
