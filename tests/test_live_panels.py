@@ -403,6 +403,27 @@ def test_the_explorer_goes_from_pattern_to_entry_to_trace_and_into_the_twin(view
     assert "No entry" in explorer.place.value
 
 
+def test_asking_again_keeps_the_explorer_open_with_its_choices(view: View):
+    """A new window must not close what somebody is reading, nor lose a click on it."""
+    desk = FakeDesk(view)
+    logs, spans, start = view.case.frames.logs, view.case.frames.spans, view.case.window.start
+    panel = _answering(desk, view, entries=lambda one: Entries(logs, spans, start))
+    assert panel.explorer is not None
+    panel.explorer.open.click()
+    panel.explorer.level.value = "every level"
+    service = panel.explorer.service.options[1][1]
+    panel.explorer.service.value = service
+    box = panel.explorer.box
+
+    panel.window.value = "15m"
+
+    assert panel.explorer.box is box
+    assert panel.explorer.inside.layout.display == ""
+    assert panel.explorer.level.value == "every level"
+    assert panel.explorer.service.value == service
+    assert panel.explorer.patterns.options
+
+
 def _standing(**more: Any) -> Standing:
     values: dict[str, Any] = {
         "incident": "INC-20261123-120000-abcd", "environment": "production", "severity": "P1", "state": "incident",

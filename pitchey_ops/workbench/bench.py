@@ -29,7 +29,6 @@ from ..panels.live.answering import Answering
 from ..panels.live.bar import Bar
 from ..panels.live.desk import Ask, Told
 from ..panels.live.entries import Entries
-from ..panels.live.explorer import Explorer
 from ..panels.live.handin import HandIn
 from ..panels.live.narrow import narrow
 from ..panels.live.narrow import services as services_of
@@ -150,21 +149,13 @@ class Bench:
         if kind == "person":
             return Checklist(self, panel, step=step).live
         about_logs = any(part in step for part in ABOUT_LOGS)
-        made: list[Answering] = []
 
-        def changed() -> None:
-            for one in made:
-                one.live.keep()
+        def entries(view: View) -> Entries:
+            return Entries(view.case.frames.logs, view.case.frames.spans, view.case.window.start)
 
-        def below(view: View) -> Explorer:
-            entries = Entries(view.case.frames.logs, view.case.frames.spans, view.case.window.start)
-            return Explorer(self, entries, step=step, changed=changed)
-
-        answering = Answering(
-            self, run.view, lambda view: step_panel(view, step), step=step, below=below if about_logs else None
-        )
-        made.append(answering)
-        return answering.live
+        return Answering(
+            self, run.view, lambda view: step_panel(view, step), step=step, entries=entries if about_logs else None
+        ).live
 
     # the desk of panels
 

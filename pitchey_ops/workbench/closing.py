@@ -14,14 +14,16 @@ from ..errors import OpsError
 from ..evidence.recorder import read_lines
 from ..models.outcome import Outcome
 from ..runbooks.catalogue import runbook
-from ..runbooks.context import FILE, RunContext
+from ..runbooks.context import FILE, RECORD, RunContext
 from ..runbooks.execute import NOTEBOOK
-from ..runbooks.lifecycle import SALVAGE_S, Finished, Prepared, archive_of, finish
+from ..runbooks.lifecycle import Finished, Prepared, archive_of, finish
 from ..settings import load
 from .places import SESSIONS
 from .session import Session
 
 STARTED_BY = "session"
+REBUILT_WITHIN_S = 300.0
+"""Nobody waits for the report of a session that is over; a busy machine may take its time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,7 @@ def close(session: Session) -> Closed:
             continue
         try:
             done.append(_archive(session, archive.stage(row["run"]), row["notebook"]))
-        except (OpsError, OSError) as exc:
+        except (OpsError, OSError, subprocess.SubprocessError) as exc:
             left.append(f"{row['run']}: {exc}")
     if not left:
         shutil.rmtree(session.folder / "jupyter", ignore_errors=True)
@@ -74,10 +76,12 @@ def _archive(session: Session, folder: Path, notebook: str) -> Finished:
     if saved.is_file():
         shutil.copyfile(saved, folder / NOTEBOOK)
     if asked:
+        if (folder / RECORD).is_symlink():  # of a try that was cut off
+            (folder / RECORD).unlink()
         # from the record, as a replay will do it, so that both come to the same report
         subprocess.run(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-m", "pitchey_ops.runbooks.salvage", str(folder)],
-            timeout=SALVAGE_S,
+            timeout=REBUILT_WITHIN_S,
             check=False,
             capture_output=True,
             stdin=subprocess.DEVNULL,

@@ -85,10 +85,11 @@ def _held(folder: Path) -> Iterator[None]:
 
 
 def _is_held(folder: Path) -> bool:
+    """Return whether a session is alive; one that has no lock yet is about to be."""
     try:
         handle = os.open(folder / LOCK, os.O_WRONLY)
     except OSError:
-        return False
+        return True
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

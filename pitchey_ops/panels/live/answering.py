@@ -15,6 +15,7 @@ from ..base import Panel
 from ..view import View
 from . import kit
 from .desk import Ask, Desk
+from .entries import Entries
 from .explorer import Explorer
 from .figures import comparison, figures
 from .narrow import routes, services
@@ -43,8 +44,8 @@ class Answering:
     ----------
     draw
         Makes the panel of a view.
-    below
-        Makes the log explorer under the panel, for each view; None for none.
+    entries
+        The entries of a view, for the log explorer under the panel; None for no explorer.
     every_s
         Seconds between two looks of the live view.
     """
@@ -56,16 +57,19 @@ class Answering:
         draw: Draw,
         *,
         step: str,
-        below: Callable[[View], Explorer] | None = None,
+        entries: Callable[[View], Entries] | None = None,
         every_s: float = EVERY_S,
     ) -> None:
-        self._desk, self._draw, self._step, self._below = desk, draw, step, below
+        self._desk, self._draw, self._step, self._entries = desk, draw, step, entries
         self._every_s = every_s
         self._first = view
         self.view = view
         self.panel = draw(view)
         self.compared: Panel | None = None
         self.explorer: Explorer | None = None
+        if entries is not None:
+            self.explorer = Explorer(desk, entries(view), step=step, changed=self._keep)
+        self._asked = Ask()
         self._turn = 0
         self._lock = Lock()
         self._stop = Event()
@@ -114,7 +118,11 @@ class Answering:
             style=style,
         )
         self.baseline = widgets.Dropdown(
-            options=BASELINES, value=NO_BASELINE, description="Compare with", layout=narrow, style=style
+            options=BASELINES,
+            value=NO_BASELINE,
+            description="Compare with",
+            layout=widgets.Layout(width="auto", min_width="18em"),
+            style=style,
         )
         self.again = kit.button("Ask again", "Ask the platform again for this choice", icon="refresh")
         self.watch = kit.button("Watch", f"Look again every {self._every_s:g} s until stopped", icon="play")
@@ -124,7 +132,6 @@ class Answering:
         self.status = kit.shown()
         self.picture = kit.shown()
         self.beside = kit.shown()
-        self.more = kit.column()
         for choice in (self.window, self.own, self.service, self.route):
             choice.observe(self._chosen, "value")
         self.baseline.observe(self._compare_chosen, "value")
@@ -137,10 +144,9 @@ class Answering:
             self.status,
             self.picture,
             self.beside,
-            self.more,
+            *([] if self.explorer is None else [self.explorer.box]),
         )
         self.box.add_class("pitchey-live")
-        self._fill_below(self._first)
 
     def _chosen(self, change: Any) -> None:
         self.own.layout.display = "" if self.window.value == OWN else "none"
@@ -179,12 +185,13 @@ class Answering:
             return
         if turn != self._turn:
             return
-        changed = panel.to_json() != self.panel.to_json()
+        changed = ask == self._asked or panel.to_json() != self.panel.to_json()
+        self._asked = ask
         self.view, self.panel, self.compared = view, panel, compared
         kit.put(self.picture, kit.panel_html(panel))
         kit.put(self.beside, _compared(compared, pictures, against))
-        if self._below is not None:
-            self._fill_below(view)
+        if self.explorer is not None and self._entries is not None:
+            self.explorer.renew(self._entries(view))
         self._idle()
         self._say(self._asked_words(view, ask), changed=changed)
         self._desk.did(
@@ -285,12 +292,8 @@ class Answering:
             f"{ask.words()}; asked at {kit.moment(view.case.now)}.{part}"
         )
 
-    def _fill_below(self, view: View) -> None:
-        if self._below is not None:
-            before, self.explorer = self.explorer, self._below(view)
-            self.more.children = (self.explorer.box,)
-            if before is not None and before.opened:
-                self.explorer.start(like=before)
+    def _keep(self) -> None:
+        self.live.keep()
 
     def _twin(self) -> tuple[Markup, str]:
         content, text = kit.panel_twin(self.panel)

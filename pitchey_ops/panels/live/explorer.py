@@ -23,7 +23,6 @@ class Explorer:
         self._page = 0
         self._rows: tuple[dict[str, Any], ...] = ()
         self._quiet = False
-        self._like: Explorer | None = None
         self.opened = False
         self.trace_panel: Panel | None = None
         wide = widgets.Layout(width="auto")
@@ -67,36 +66,40 @@ class Explorer:
         self.box = kit.column(kit.row(self.open), self.status, self.inside)
         self.box.add_class("pitchey-explorer")
 
-    def start(self, *, like: Explorer | None = None) -> None:
-        """Group the entries and list the patterns; *like* hands its choices on."""
+    def start(self) -> None:
+        """Group the entries and list the patterns."""
         self.opened = True
-        self._like = like
         self.open.disabled = True
         kit.put(self.status, kit.words("Grouping the entries …", role="status"))
-        self._desk.background(self._start)
+        self._desk.background(lambda: self._start(self._entries))
 
-    def _start(self) -> None:
+    def renew(self, entries: Entries) -> None:
+        """Explore other entries; what was chosen stays chosen as far as there is such a thing."""
+        self._entries = entries
+        if self.opened:
+            self._desk.background(lambda: self._start(entries))
+
+    def _start(self, entries: Entries) -> None:
         try:
-            total = self._entries.rows.height
+            total = entries.rows.height
+            if entries is not self._entries:
+                return  # others came meanwhile
             self._quiet = True
-            self.service.options = [("all", ""), *((kit.plain(name, 40), name) for name in self._entries.services)]
-            if self._like is not None:
-                self.level.value, self.text.value = self._like.level.value, self._like.text.value
-                if self._like.service.value in ("", *self._entries.services):
-                    self.service.value = self._like.service.value
+            chosen = self.service.value
+            self.service.options = [("all", ""), *((kit.plain(name, 40), name) for name in entries.services)]
+            self.service.value = chosen if chosen in entries.services else ""
             self._quiet = False
             self._list_patterns()
         except Exception as error:
-            self._quiet = self.opened = False
-            self.open.disabled = False
+            self._quiet = self.opened = self.open.disabled = False
             kit.put(self.status, kit.alarm(kit.in_words(error)))
             return
-        self.open.layout.display = "none"
-        self.inside.layout.display = ""
-        if self._like is None:
-            self.patterns.focus()
         kit.put(self.status, kit.words(f"{total:,} entries since the window's start, as far as a source shows them."))
-        self._desk.did("explored", step=self._step, entries=total)
+        if self.inside.layout.display == "none":
+            self.open.layout.display = "none"
+            self.inside.layout.display = ""
+            self.patterns.focus()
+            self._desk.did("explored", step=self._step, entries=total)
 
     def _choice(self) -> dict[str, str]:
         return {
