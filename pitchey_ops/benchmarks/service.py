@@ -22,15 +22,15 @@ STORM = 12
 TWO = 16
 
 
-def measure(rounds: int = 5) -> list[Figure]:
+def figures(rounds: int = 5) -> list[Figure]:
     """Measure all of it; without PostgreSQL the comparison of two workers is left out, and said to be."""
-    figures = [*warm(rounds), *storm()]
+    found = [*warm(rounds), *storm()]
     with server() as url:
         if url is None:
             sys.stderr.write("PostgreSQL is not installed: two workers against one were NOT measured\n")
         else:
-            figures += two(url)
-    return figures
+            found += two(url)
+    return found
 
 
 def warm(rounds: int = 5) -> list[Figure]:
@@ -150,7 +150,7 @@ def main() -> int:
     """Measure and print."""
     from .runs import table
 
-    sys.stdout.write(table(measure(int(sys.argv[1]) if len(sys.argv) > 1 else 5)) + "\n")
+    sys.stdout.write(table(figures(int(sys.argv[1]) if len(sys.argv) > 1 else 5)) + "\n")
     return 0
 
 
