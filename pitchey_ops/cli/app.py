@@ -7,7 +7,7 @@ import sys
 import typer
 
 from ..errors import OpsError, UsageError
-from . import acting, benching, drills, looking, platform, record, running, serving, triggering, workbench
+from . import acting, benching, drills, keeping, looking, platform, record, running, serving, triggering, workbench
 
 # click's own exceptions, or those of the copy of click that newer typer brings along
 _WRONG_USE, _FAILED = (kind for kind in typer.BadParameter.__mro__[1:3] if issubclass(kind, Exception))
@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (running, looking, platform, record, drills, benching, workbench, triggering, serving, acting):
+for module in (running, looking, platform, record, drills, benching, workbench, triggering, serving, acting, keeping):
     module.add_to(app)
 
 

@@ -61,6 +61,7 @@ def verify(
             "head": str(found.head),
             "problems": [{"where": p.where, "kind": p.kind, "what": p.what} for p in found.problems],
             "not_proven": list(found.not_proven),
+            "pruned": list(found.pruned),
         }
         sys.stdout.write(json.dumps(out) + "\n")
     else:
@@ -69,6 +70,8 @@ def verify(
         lines = [f"{p.kind.upper()}  {p.where}: {p.what}" for p in found.problems]
         lines.append(f"{found.runs} runs, {found.bytes / 2**20:.1f} MB, {len(found.problems)} problems")
         lines.append(f"head        {found.head}")
+        if found.pruned:
+            lines.append(f"pruned      {len(found.pruned)} runs, as the ledger says; the last: {found.pruned[-1]}")
         lines += [f"not proven  {text}" for text in found.not_proven]
         sys.stdout.write("\n".join(terminal(line) for line in lines) + "\n")
     return 3 if found.problems else 0

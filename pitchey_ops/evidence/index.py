@@ -261,6 +261,8 @@ class Index:
             if self._take_run(str(incident), str(run)):
                 return 1
             self._db.execute("INSERT OR IGNORE INTO pending VALUES (?, ?)", (incident, run))
+        elif entry.get("kind") == "pruned":
+            self._drop(str(incident))
         elif entry.get("kind") == "line" and file in ("notes.jsonl", "journal.jsonl", "timeline.jsonl"):
             return self._take_line(str(incident), str(file), entry.get("line"))
         return 0
@@ -312,6 +314,16 @@ class Index:
         except (ValueError, IndexError, RecursionError):
             return None
         return line if isinstance(line, dict) else None
+
+    def _drop(self, incident: str) -> None:
+        """Forget a pruned incident; its words, which no document points to any more, go when the index is rebuilt."""
+        for (doc,) in self._db.execute("SELECT id FROM docs WHERE incident = ?", (incident,)).fetchall():
+            self._db.execute(
+                "UPDATE counts SET n = n - 1 WHERE feature IN (SELECT feature FROM features WHERE doc = ?)", (doc,)
+            )
+            self._db.execute("DELETE FROM features WHERE doc = ?", (doc,))
+        self._db.execute("DELETE FROM docs WHERE incident = ?", (incident,))
+        self._db.execute("DELETE FROM pending WHERE incident = ?", (incident,))
 
     def _add(self, doc: int, text: str, found: Iterable[str]) -> None:
         self._db.execute("INSERT INTO texts (rowid, text) VALUES (?, ?)", (doc, _storable(text)[:TEXT_KEPT]))

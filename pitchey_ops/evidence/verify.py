@@ -24,6 +24,8 @@ from .canonical import canonical, digest, read
 from .exported import NOTE, Export, faults, read_export
 from .ledger import NAME as LEDGER
 from .ledger import START, Head
+from .pruning import KIND as PRUNED
+from .pruning import runs_of
 from .signing import opened, read_keys
 
 ProblemKind = Literal["edited", "deleted", "inserted", "reordered", "cut", "unfinished", "signature"]
@@ -43,13 +45,14 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was checked, what is wrong, and what this does not prove."""
+    """What was checked, what is wrong, what this does not prove, and what the ledger says was let go (``pruned``)."""
 
     problems: tuple[Problem, ...]
     runs: int
     bytes: int
     head: Head
     not_proven: tuple[str, ...] = field(default=())
+    pruned: tuple[str, ...] = field(default=())
 
     @property
     def holds(self) -> bool:
@@ -108,10 +111,17 @@ def verify(
     left_out = sorted(name for name in entered if export is not None and not export.covers(name))
     entered = {name: entry for name, entry in entered.items() if export is None or export.covers(name)}
     present = {f"{p.parent.name}/{p.name}": p for p in _run_folders(root)}
+    gone, found = _pruned(lines, entered, present)
+    problems += found
+    entered = {name: entry for name, entry in entered.items() if name not in gone or name in present}
     if run is not None:
         name = ids.run_id(run)
         entered = {k: v for k, v in entered.items() if k.endswith(f"/{name}")}
         present = {k: v for k, v in present.items() if k.endswith(f"/{name}")}
+        if any(one.endswith(f"/{name}") for one in gone) and not present:
+            raise RecordError(
+                f"{run} was pruned, as the ledger says: {gone[next(o for o in gone if o.endswith(name))]}"
+            )
         if not entered and not present:
             raise RecordError(f"{run} stands neither in {root} nor in its ledger")
     signers: set[str | None] = set()
@@ -133,9 +143,13 @@ def verify(
         if trusted and signer not in trusted:
             problems.append(Problem(f"keys/{signer}.pem", "signature", "signed by a key that is not among the trusted"))
     unproven = _not_proven(wanted, trusted, signers, run)
+    if gone:
+        unproven = ("what was in the pruned runs, and that they were let go by right: the ledger says who and when",
+                    *unproven)  # fmt: skip
     if export is not None:
         unproven = (*_of_export(export, left_out), *unproven)
-    return Verification(tuple(sorted(set(problems))), len(present), size, head, unproven)
+    away = tuple(sorted(f"{name}: {words}" for name, words in gone.items()))
+    return Verification(tuple(sorted(set(problems))), len(present), size, head, unproven, away)
 
 
 # ── chains ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -255,6 +269,27 @@ def _entered(lines: list[_Line]) -> tuple[dict[str, Mapping[str, Any]], list[Pro
     return entered, problems
 
 
+def _pruned(
+    lines: list[_Line], entered: Mapping[str, Mapping[str, Any]], present: Collection[str]
+) -> tuple[dict[str, str], list[Problem]]:
+    """Return the runs that a later line of the ledger lets go, with what it says, and what is wrong with that."""
+    gone: dict[str, str] = {}
+    problems = []
+    for line in lines:
+        if line.entry.get("kind") != PRUNED or not line.sound:
+            continue
+        words = f"{line.entry.get('rule')}, by {line.entry.get('by')}, at {line.entry.get('at')}"
+        for run in sorted(runs_of(line.entry)):
+            name = f"{line.entry.get('incident')}/{run}"
+            if name not in entered or entered[name]["n"] > line.entry["n"]:
+                problems.append(Problem(LEDGER, "edited", f"line {line.place}: prunes {name}, which it never took in"))
+            elif name in present:
+                problems.append(Problem(name, "unfinished", "the ledger says that it was pruned: prune again"))
+            else:
+                gone[name] = words[:300]
+    return gone, problems
+
+
 def _run(
     root: Path, folder: Path, where: str, entry: Mapping[str, Any], keys: Mapping[str, Ed25519PublicKey]
 ) -> tuple[list[Problem], str | None, int]:
@@ -341,6 +376,11 @@ def _missing(root: Path, entered: Mapping[str, Mapping[str, Any]], present: Mapp
 def _incident_files(root: Path, lines: list[_Line], export: Export | None) -> list[Problem]:
     entered: dict[str, dict[int, str]] = {}
     for line in lines:
+        if line.entry.get("kind") == PRUNED and line.sound and isinstance(line.entry.get("files"), list):
+            incident = str(line.entry.get("incident"))
+            if not any((root / incident / run).exists() for run in runs_of(line.entry)):  # else it is unfinished
+                for file in line.entry["files"]:
+                    entered.pop(f"{incident}/{file}", None)
         if line.entry.get("kind") == "line":
             name = f"{line.entry.get('incident')}/{line.entry.get('file')}"
             if export is not None and not export.covers(name):
@@ -349,9 +389,9 @@ def _incident_files(root: Path, lines: list[_Line], export: Export | None) -> li
     problems: list[Problem] = []
     known = {f"{name}.jsonl" for name in LINE_FILES}
     present: set[str] = set()
-    for incident in sorted(p for p in root.iterdir() if p.name.startswith("INC-")):
-        for path in sorted(incident.iterdir()) if incident.is_dir() else []:
-            name = f"{incident.name}/{path.name}"
+    for place in sorted(p for p in root.iterdir() if p.name.startswith("INC-")):
+        for path in sorted(place.iterdir()) if place.is_dir() else []:
+            name = f"{place.name}/{path.name}"
             if path.name in known:
                 present.add(name)
             elif not path.name.startswith("RUN-") or path.is_file():
