@@ -296,3 +296,20 @@ def test_severity_never_falls_when_more_is_known_to_be_wrong(share, names, leade
         assert now <= leader.severity_floor or now <= "P3"
     if hurt or (leader is not None and leader.id != "none"):
         assert now <= "P3"
+
+
+def test_failing_requests_that_were_counted_are_an_incident_whatever_was_not_seen() -> None:
+    """A count of failures needs no other source to be believed; slowness seen beside a broken source does."""
+    hurt = [*calm(), finding(Signal(name="users_failing", strength=0.7), number=90, level=Severity.WARNING)]
+    assert judged(hurt, unmet=("something",)).state == "incident"
+    slow = [*calm(), finding(Signal(name="latency_high", strength=0.5), number=91, level=Severity.WARNING)]
+    assert judged(slow, unmet=("something",)).state == "inconclusive"
+
+
+def test_our_own_probes_alone_leave_it_open() -> None:
+    """A proxy or network of ours fails our probes while users are served: no incident, and no all-clear."""
+    served = [f for f in calm() if not any(s.name == "api_answers" for s in f.signals)]
+    probes = finding(Signal(name="api_partly_failing"), number=92, level=Severity.CRITICAL)
+    verdict = judged([*served, probes])
+    assert verdict.state == "inconclusive"
+    assert verdict.cause is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from pitchey_ops.benchmarks.onset import MINUTE_MS, fault_free, recorded, simulated
 from pitchey_ops.findings._changepoint import TooFewPoints, change_point
+from pitchey_ops.findings._onset_series import Series
+from pitchey_ops.findings._sparse import sparse_change
 from pitchey_ops.findings.onset import LAG_S, Onset, combine, onsets, overall, symptom_onsets, symptoms
 from pitchey_ops.frames import EDGE, LOGS, METRICS, Frames, empty
 from pitchey_ops.models.finding import NotChecked
@@ -289,3 +291,32 @@ def test_recorded_faults_are_timed_and_their_calm_is_left_alone() -> None:
     assert result["requests_error_s_median"] <= 60
     assert result["found_by_requests"] >= 9
     assert result["quiet_with_onset"] == 0
+
+
+def sparse(before: int, after: int, events: list[int], requests: float = 3.0) -> Series:
+    """Return a share of few requests a minute, with one failure in each of the minutes *events* after the change."""
+    values = np.zeros(before + after)
+    values[[before + minute for minute in events]] = 1.0
+    return Series(
+        symptom="edge_5xx:/api/payments/checkout", kind="share", at_ms=np.arange(before + after) * 60_000.0,
+        values=values, of=np.full(before + after, requests), bin_ms=60_000.0,
+    )  # fmt: skip
+
+
+def test_a_dozen_failures_after_hours_of_none_are_a_change() -> None:
+    """Each minute by itself is chance; together they are not, on a route that few use."""
+    found = sparse_change(sparse(100, 15, [0, 1, 3, 4, 6, 8, 9, 11, 13, 14]))
+    assert found is not None
+    assert found.low_ms <= 100 * 60_000 <= found.high_ms
+    assert found.ended_ms is None
+
+
+def test_failures_spread_over_all_the_time_are_no_change() -> None:
+    """Background has no onset, however thin; nor has one loud minute, which is one person's retries."""
+    values = np.zeros(120)
+    values[::9] = 1.0
+    spread = sparse(100, 20, [])
+    assert sparse_change(replace(spread, values=values)) is None
+    loud = np.zeros(120)
+    loud[110] = 8.0
+    assert sparse_change(replace(spread, values=loud, of=np.full(120, 9.0))) is None

@@ -23,6 +23,8 @@ import polars as pl
 
 from pitchey_ops.benchmarks.suspects import SYSTEMS, LabelledCase, alert_time, labelled_cases
 from pitchey_ops.findings._changepoint import ChangePoint, Kind, TooFewPoints, change_point
+from pitchey_ops.findings._onset_series import Series
+from pitchey_ops.findings._sparse import sparse_change
 from pitchey_ops.findings.onset import combine, overall, symptom_onsets
 from pitchey_ops.findings.suspects import rank_suspects, suspect_onset
 from pitchey_ops.frames import Frames
@@ -150,6 +152,18 @@ def fault_free(weeks: int = 20, seed: int = 2) -> dict[str, Any]:
                         expected=expected,
                         bin_ms=MINUTE_MS,
                     )
+                    if found is None and kind != "level":
+                        # as `findings.onset` searches on where the first way finds nothing
+                        sparse = Series(
+                            symptom="",
+                            kind=kind,
+                            at_ms=at,
+                            values=values[part],
+                            of=None if of is None else of[part],
+                            expected=expected,
+                            bin_ms=MINUTE_MS,
+                        )
+                        found = sparse_change(sparse)
                     if found is not None:
                         seen[way].add((number, round(found.at_ms / MINUTE_MS / 10)))
         for way, onsets in seen.items():

@@ -106,7 +106,7 @@ def _before_what_was_seen(case: Case, recent: pl.DataFrame, evidence: tuple[str,
         Finding(
             id=f"{RULE}/before-what-was-seen",
             rule=RULE,
-            claim=f"{row['script']} {_version(row)} was deployed on {row['at']:%d %b %H:%M} UTC, and requests fail since"
+            claim=f"{row['script']} {_version(row)} was deployed on {row['at']:%d %b %H:%M} UTC; requests fail since"
             " before what was seen of them",
             severity=Severity.WARNING,
             at=row["at"],

@@ -47,7 +47,10 @@ CAUSED_BY_USERS = ("traffic:",)
 """More visitors are no fault by themselves: they give the onset only when nothing else does."""
 
 LEADER_NATS = 3.0
-"""What must speak against the leading suspect before its requests alone give the onset (odds of twenty to one; the alert itself says that something was)."""
+"""
+What must speak against the leading suspect before its requests alone give the onset (odds of twenty to one); the
+alert itself says that something was.
+"""
 
 ALERT_AFTER_S = 120.0
 """What begins this long after the alert did not set it off."""
