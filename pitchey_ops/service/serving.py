@@ -116,6 +116,7 @@ def serve(*, host: str, port: int, workers: int | None, environment: str | None 
             proxy_headers=False,  # whose word counts is settled by the address that really connects (web.access)
         )
     )
+    _on_signals()  # uvicorn raises the signal again when it has ended: the rest has to be ended, too
     try:
         server.run(sockets=[listener])
     finally:
