@@ -78,7 +78,7 @@ SUBJECTS: tuple[Subject, ...] = (
     ),
     Subject(
         name="edge",
-        title="Requests of users fail, as Cloudflare counts them",
+        title="Error rate: requests of users fail at the edge (5xx), as Cloudflare counts them",
         severity="P2",
         probes=("edge/failing",),
         elsewhere=("api/health", "api/pitches"),
