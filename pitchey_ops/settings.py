@@ -381,6 +381,7 @@ def load(environment: str | None = None, *, overrides: Mapping[str, Any] | None 
     ]
     faults += _misspelt(os.environ)
     values = {key: value for key, value in values.items() if key not in SECRET_FIELDS}
+    values |= _from_files(os.environ, faults)
     declared = values.pop("environment", name)
     if declared != name:
         faults.append(f"environment: the file says {declared!r}, expected {name!r}")
@@ -463,9 +464,30 @@ def _read(path: Path) -> dict[str, Any]:
     return values
 
 
+def _from_files(environment: Mapping[str, str], faults: list[str]) -> dict[str, str]:
+    """Return the secrets that stand in files, each named by ``PITCHEY_OPS_<FIELD>_FILE``."""
+    found: dict[str, str] = {}
+    for name in SECRET_FIELDS:
+        variable = f"PITCHEY_OPS_{name.upper()}"
+        file = environment.get(f"{variable}_FILE", "").strip()
+        if not file:
+            continue
+        if environment.get(variable, "").strip():
+            faults.append(f"{variable} and {variable}_FILE are both set; set one")
+            continue
+        try:
+            found[name] = Path(file).read_text(encoding="utf-8").strip()
+        except OSError as exc:
+            faults.append(f"{variable}_FILE: {file[:200]}: cannot be read: {exc.strerror}")
+        except UnicodeDecodeError:
+            faults.append(f"{variable}_FILE: {file[:200]}: is not UTF-8 text")
+    return found
+
+
 def _misspelt(environment: Mapping[str, str]) -> list[str]:
     """Return a fault for every variable that looks like a setting and is none: it would be passed over in silence."""
     known = [f"PITCHEY_OPS_{name.upper()}" for name in Settings.model_fields]
+    known += [f"PITCHEY_OPS_{name.upper()}_FILE" for name in SECRET_FIELDS]
     found = []
     for name in sorted(environment):
         if name.startswith("PITCHEY_OPS_WRITE_"):  # credentials of `actions.apply`, no settings

@@ -601,3 +601,19 @@ def test_the_sandboxs_slack_limits_posts_as_slack_does(far: FarSides, settings: 
     with pytest.raises(SlackApiError) as caught:
         client.files_upload_v2(channel="incidents", content=b"x", filename="x.png")
     assert caught.value.response["error"] == "channel_not_found", "uploads take ids only"
+
+
+def test_a_token_can_stand_in_a_file(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Secrets come from the environment or from files; both at once is a fault, and no value is shown."""
+    file = tmp_path / "token"
+    file.write_text("xoxb-from-a-file\n")
+    monkeypatch.setenv("PITCHEY_OPS_SLACK_TOKEN_FILE", str(file))
+    with pytest.raises(ConfigError, match="both set"):
+        load("sandbox")
+    monkeypatch.delenv("PITCHEY_OPS_SLACK_TOKEN")
+    found = load("sandbox")
+    assert load_notify(found).slack_token == "xoxb-from-a-file"
+    assert "xoxb-from-a-file" in found.secrets()
+    monkeypatch.setenv("PITCHEY_OPS_SLACK_TOKEN_FILE", str(tmp_path / "absent"))
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load("sandbox")

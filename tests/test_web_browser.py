@@ -79,12 +79,12 @@ def tab_of(browser: Any, pages: Pages, width: int = 1280, scheme: str = "light")
     tab.on("console", lambda message: events.append(f"console {message.text[:300]}"))
     tab.on("pageerror", lambda error: events.append(f"error {error}"))
     tab.on("popup", lambda _: events.append("popup"))
-    tab.on(
-        "request",
-        lambda request: (
-            None if request.url.startswith((pages.url, "data:")) else events.append(f"request {request.url[:80]}")
-        ),
-    )
+
+    def asked(request: Any) -> None:
+        if not request.url.startswith((pages.url, "data:")):
+            events.append(f"request {request.url[:80]}")
+
+    tab.on("request", asked)
     tab.goto(f"{pages.url}/")
     tab.get_by_label("Your name").fill(NAME)
     tab.get_by_label("Token").fill(TOKEN)

@@ -27,7 +27,7 @@ from typing import Any, Protocol
 from .._imports import lighten
 from ..evidence.recorder import read_lines
 from ..models.outcome import Outcome
-from ..settings import Settings
+from ..settings import SECRET_FIELDS, Settings
 from . import kernel as kernel_module
 from .context import VARIABLE, RunContext
 
@@ -37,7 +37,10 @@ NOTEBOOK = "notebook.ipynb"
 LOG = "kernel.log"
 """What the kernel's process itself printed; its end tells why a kernel died, and it is not archived."""
 OURS = "PITCHEY_OPS_"
-GIVEN = frozenset({"HOME", "ENVIRONMENT", *(name.upper() for name in Settings.model_fields)})
+GIVEN = frozenset(
+    {"HOME", "ENVIRONMENT", *(name.upper() for name in Settings.model_fields)}
+    | {f"{name.upper()}_FILE" for name in SECRET_FIELDS}
+)
 """
 The variables of ours that a runbook's kernel gets, without their beginning: the settings of what it reads. Signing
 keys, credentials that can change something, and all that the service itself needs stay outside.

@@ -13,7 +13,6 @@ from ...errors import ConfigError
 from ...evidence import ids
 from ...postmortem.calendar import Calendar, calendar
 from ...settings import Settings
-from ..config import secret
 
 _CHANNEL = re.compile(r"[CG][A-Z0-9]{4,20}\Z")
 _MAIL = re.compile(r"[^\s@<>\"']{1,64}@[^\s@<>\"']{1,190}\Z")
@@ -58,7 +57,7 @@ class NotifyConfig:
 
 def load_notify(settings: Settings, environment: Mapping[str, str] | None = None) -> NotifyConfig:
     """
-    Read ``PITCHEY_OPS_PUBLIC_URL``, ``_SLACK_CHANNEL``, ``_PAGERDUTY_FROM`` and the tokens (or their ``_FILE``).
+    Read ``PITCHEY_OPS_PUBLIC_URL``, ``_SLACK_CHANNEL`` and ``_PAGERDUTY_FROM``; the tokens are settings.
 
     Raises
     ------
@@ -68,22 +67,15 @@ def load_notify(settings: Settings, environment: Mapping[str, str] | None = None
     values = os.environ if environment is None else environment
     faults: list[str] = []
 
-    def token(name: str, known: str | None) -> str | None:
-        try:
-            return known or secret(name, values)
-        except ConfigError as exc:
-            faults.extend(exc.faults)
-            return None
-
     slack = settings.token("slack")
     pagerduty = settings.token("pagerduty")
     config = NotifyConfig(
         public_url=public_url(values, faults),
         slack_url=settings.url("slack") or "https://slack.com/",
-        slack_token=token("PITCHEY_OPS_SLACK_TOKEN", slack.get_secret_value() if slack else None),
+        slack_token=slack.get_secret_value() if slack else None,
         slack_channel=values.get("PITCHEY_OPS_SLACK_CHANNEL", "").strip() or None,
         pagerduty_url=settings.url("pagerduty") or "https://api.pagerduty.com/",
-        pagerduty_token=token("PITCHEY_OPS_PAGERDUTY_TOKEN", pagerduty.get_secret_value() if pagerduty else None),
+        pagerduty_token=pagerduty.get_secret_value() if pagerduty else None,
         pagerduty_from=values.get("PITCHEY_OPS_PAGERDUTY_FROM", "").strip() or None,
         archive_root=settings.archive_root(),
         days=calendar(
