@@ -250,6 +250,13 @@ def test_each_kind_of_step_lives_in_its_own_way(bench: Bench) -> None:
     assert isinstance(ActionCard, type)
 
 
+def test_a_notebook_of_a_session_asks_no_other_environment(bench: Bench) -> None:
+    """Looking at production while the action cards act on the sandbox would be a trap."""
+    with pytest.raises(UsageError, match="this session is of sandbox"):
+        investigate("outage", environment="production")
+    assert bench.session.runs() == []
+
+
 def test_asking_again_before_anything_was_asked_is_told(bench: Bench) -> None:
     """A cell run out of order must say which one is missing."""
     with pytest.raises(UsageError, match="investigate"):

@@ -22,8 +22,15 @@ if TYPE_CHECKING:
 class Host(Protocol):
     """What an interactive kernel does for the run of its notebook."""
 
-    def context(self, book: Runbook) -> RunContext:
-        """Return the context of a new run of *book*."""
+    def context(self, book: Runbook, environment: str) -> RunContext:
+        """
+        Return the context of a new run of *book*; *environment* is the notebook's parameter, empty for the host's own.
+
+        Raises
+        ------
+        UsageError
+            The host works in another environment; nothing was asked.
+        """
         ...
 
     def recorder(self, folder: Path) -> Recorder:

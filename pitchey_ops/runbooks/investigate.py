@@ -38,8 +38,10 @@ def __getattr__(name: str) -> Any:
 
 def complete() -> Any:
     """Import everything else that a run needs (rules, panels, charts) and return the module of `Run`."""
+    from ..steps import steps
     from . import run
 
+    steps()
     return run
 
 
@@ -79,7 +81,7 @@ def investigate(
     context = prepared()
     home = hosting.host()
     if home is not None:
-        context = home.context(book)
+        context = home.context(book, environment)
         settings = settings_for(environment or context.environment, parameters, services)
     elif context is None or context.runbook != book.id:
         moment = datetime.now(UTC)

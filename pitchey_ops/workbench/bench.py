@@ -56,6 +56,8 @@ ABOUT_LOGS = ("log", "error-patterns", "top-errors", "search", "-service", "jwt"
 DRILL_ANSWER = "answer.json"
 DRILL_TRUTH = "truth.json"
 TRUTH_WITHIN_S = 60.0
+VIEWS_KEPT = 8
+"""Answers that are kept to be shown again; each holds all tables of its window."""
 
 
 class Telling(Recorder):
@@ -92,8 +94,13 @@ class Bench:
 
     # the host of runs
 
-    def context(self, book: Runbook) -> RunContext:
+    def context(self, book: Runbook, environment: str) -> RunContext:
         """Return the context of a new run, staged in the archive."""
+        if environment and environment != self.session.environment:
+            raise UsageError(
+                f"environment {environment[:20]!r}: this session is of {self.session.environment}, and so are its "
+                f"actions. Open another: pitchey-ops open {book.id} --environment NAME. Nothing was asked."
+            )
         started = self.now()
         run_id = ids.new_run_id(started)
         session = self.session
@@ -179,6 +186,8 @@ class Bench:
                 self._again += 1
                 view = ask_again(run, ask, number=self._again, extra=() if known else (ask.service,), told=told)
                 self._views[key] = view
+                while len(self._views) > VIEWS_KEPT:
+                    self._views.pop(next(iter(self._views)))
         return narrow(view, ask)
 
     def did(self, what: str, **facts: Any) -> None:

@@ -23,6 +23,7 @@ from ..evidence.archive import Archive
 from ..evidence.har import read_events
 from ..models.report import Alert, SeverityLevel
 from ..panels.live.standing import Standing, static_bar
+from ..postmortem.gathered import lines_of
 from ..runbooks.catalogue import RUNBOOKS, runbook
 from ..runbooks.context import RunContext
 from ..runbooks.lifecycle import archive_of
@@ -227,20 +228,19 @@ def _of_incident(archive: Archive, incident: str, wanted: str | None) -> dict[st
         raise UsageError(f"{incident}: not in the archive {archive.root}. Nothing was started.")
     runs = [path for path in sorted(folder.iterdir()) if ids.is_run_id(path.name) and (path / "report.json").is_file()]
     told: dict[str, Any] = {"incident": incident}
+    told["severity"] = _declared(folder)
     if not runs:
         told["runbook"] = runbook(wanted or "triage").id
         return told
-    events = [_run_event(path) for path in runs]
-    sessions = {path.name for path, event in zip(runs, events, strict=True) if event.get("session")}
-    headless = [path for path in runs if path.name not in sessions] or runs
+    headless = [path for path in runs if not _is_session(path)] or runs
     chosen = [path for path in headless if wanted is None or _report(path)["run"]["runbook"] == wanted] or headless
     newest = chosen[-1]
-    report, event = _report(newest), events[runs.index(newest)]
+    report, event = _report(newest), _run_event(newest)
     verdict = report["verdict"]
     told["runbook"] = runbook(wanted or report["run"]["runbook"]).id
     told["environment"] = event.get("environment")
-    told["severity"] = event.get("severity")
-    told["alerts"] = _alerts(events)
+    told["severity"] = event.get("severity") or told["severity"]
+    told["alerts"] = _alerts([event, *(_report(path)["incident"] for path in runs)])
     case = event.get("case")
     if case is not None:
         if not Path(case).is_dir():
@@ -273,28 +273,45 @@ def _window(resolved: Mapping[str, str], *, case: bool) -> str:
     return f"{start:%Y-%m-%dT%H:%M:%SZ}/"
 
 
+def _is_session(run: Path) -> bool:
+    try:
+        facts = json.loads((run / "manifest.json").read_bytes())
+        return str(facts["started_by"]).startswith("session ")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def _run_event(run: Path) -> dict[str, Any]:
-    """Return what the record of *run* says about its preparation, and whether it was a session's."""
+    """Return what the record of *run* says about its preparation."""
     try:
         events = read_events((run / "evidence.har.gz").read_bytes())
     except (OSError, RecordError):
         return {}
-    found: dict[str, Any] = {}
-    for event in events:
-        if event["record"] == "run":
-            found.update(event)
-        if event["record"] == "session":
-            found["session"] = True
-    return found
+    return next((event for event in events if event["record"] == "run"), {})
 
 
-def _alerts(events: Iterable[Mapping[str, Any]]) -> tuple[Alert, ...]:
+def _alerts(told: Iterable[Mapping[str, Any]]) -> tuple[Alert, ...]:
+    """Return each alert that is told of, the first telling first."""
     found: dict[str, Alert] = {}
-    for event in events:
-        for row in event.get("alerts", ()):
-            alert = Alert(**{**row, "at": datetime.fromisoformat(row["at"])})
-            found.setdefault(alert.id, alert)
+    for row in (alert for one in told for alert in one.get("alerts", ())):
+        alert = Alert(
+            id=row["id"],
+            kind=row["kind"],
+            title=row["title"],
+            at=datetime.fromisoformat(row["at"]),
+            severity=row.get("severity"),
+            service=row.get("service"),
+        )
+        found.setdefault(alert.id, alert)
     return tuple(sorted(found.values(), key=lambda alert: alert.at))
+
+
+def _declared(folder: Path) -> SeverityLevel | None:
+    """Return the severity with which somebody declared the incident, if somebody did."""
+    path = folder / "timeline.jsonl"
+    lines = lines_of("timeline", path.read_bytes()) if path.is_file() else ()
+    levels = [line.entry.get("severity") for line in lines if line.event == "declared"]
+    return next((level for level in levels if level in ("P1", "P2", "P3", "P4")), None)
 
 
 def _report(run: Path) -> dict[str, Any]:
