@@ -111,11 +111,12 @@ def service(
     secrets: Mapping[str, tuple[str, ...]] | None = None,
     routing: Routing | None = None,
     settings: Settings | None = None,
+    url: str | None = None,
 ) -> Iterator[Service]:
-    """Run a service on a SQLite file in *folder*, all hooks open, its clock at noon."""
+    """Run a service on a SQLite file in *folder* or on *url*, all hooks open, its clock at noon."""
     known = settings or load()
     clock, nudged = Hand(NOON), []
-    with database(embedded(folder)) as engine:
+    with database(url or embedded(folder)) as engine:
         state = State(
             settings=known,
             db=engine,

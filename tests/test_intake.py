@@ -11,6 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from pitchey_ops.service.intake.catalogue import HOOKS, secrets_from
 from pitchey_ops.service.intake.doors import Intake
 from pitchey_ops.service.intake.routing import without_routes
 from pitchey_ops.service.intake.told import Refused, Told
+from pitchey_ops.service.intake.writer import NotStored
 
 KINDS = sorted(SENDERS)
 MONITORS = [kind for kind in KINDS if kind != "slack"]
@@ -485,8 +487,6 @@ def test_a_locked_database_is_a_503_and_recovers_without_a_restart(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is confirmed that is not stored; what comes after the lock is."""
-    from dataclasses import replace
-
     monkeypatch.setitem(HOOKS, "plain", replace(HOOKS["plain"], answer_within_s=0.3))
     app = service_app.create(service.app.state.service)
     service.client = Client(app)
@@ -570,6 +570,28 @@ def test_an_alert_of_our_own_goes_the_same_way(service: Service) -> None:
     received = intake.take("watch", told_)
     assert received.new
     assert [found.sender for found in service.incidents()] == ["watch"]
+
+
+@pytest.mark.slow
+@pytest.mark.database
+def test_on_postgresql_every_hook_stores_and_a_server_that_is_gone_is_a_503(tmp_path: Path) -> None:
+    """The same code by another address; what one sender gets wrong does not undo its neighbours there either."""
+    import postgres_server
+
+    if postgres_server.programs() is None:
+        pytest.skip("PostgreSQL is not installed")
+    with postgres_server.running() as url, senders.service(tmp_path, url=url) as service:
+        for kind in MONITORS:
+            assert service.post(sent(kind)).json()["status"] == "stored"
+        assert service.post(sent("sentry")).json()["status"] == "duplicate"
+        assert "no incident id" in _says(service, "ack nonsense")
+        assert "P1" in _says(service, "status", 1)
+        assert sum(found.alerts for found in service.incidents()) == len(MONITORS)
+        gone = db.connect("postgresql:///postgres?host=/nowhere&user=ops")
+        broken = Intake(replace(service.app.state.service, db=gone))
+        with pytest.raises(NotStored):
+            broken.take("watch", Told(trouble="x", id="1", kind="watch.x", title="x", at=NOON))
+        broken.close()
 
 
 # ── Slack's command ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -147,8 +147,8 @@ class Intake:
 def _first_time(connection: sa.Connection, hook: Hook, delivery: str, now: datetime) -> bool:
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     key = digest("delivery", hook.kind, delivery)
-    done = connection.execute(insert(t.deliveries).values(key=key, seen_at=now).on_conflict_do_nothing())
-    return done.rowcount == 1
+    stored = insert(t.deliveries).values(key=key, seen_at=now).on_conflict_do_nothing().returning(t.deliveries.c.key)
+    return connection.execute(stored).first() is not None
 
 
 def _reply(hook: Hook, incoming: list[IncomingAlert], received: list[Received]) -> Reply:
