@@ -201,25 +201,24 @@ def strike(folder: Path, url: str | None, *, troubles: int, kills: int, workers_
         crew = [world.start_worker() for _ in range(workers_)]
         runs: list[str] = []
         for number in range(kills):
-            while len(runs) < min(troubles, number + 2):
-                runs.append(world.alert(len(runs)))
             step = STEPS[number % len(STEPS)]
-            struck = _kill_at(world, crew, step, dice)
+            struck = _kill_at(world, crew, step, dice, runs)
             if struck is None:
                 tally.faults.append(f"no worker came to the step {step}: kill {number + 1} was not done")
                 break
-            index, run, token, seen = struck
+            index, run, token, executor, seen = struck
             tally.kills[step] += 1
             if seen:
                 records[run, token] = seen
             began = time.monotonic()
             crew[index] = world.start_worker()
-            if until(functools.partial(_newer, world, run, token), 90):
+            if until(functools.partial(_taken, world, executor, run), 180):
                 tally.taken_over_s.append(time.monotonic() - began)
             else:
-                tally.faults.append(f"{run} was not taken over within 90 s of a kill at {step}")
+                tally.faults.append(f"{run} was not taken over within 180 s of a kill at {step}")
         while len(runs) < troubles:
             runs.append(world.alert(len(runs)))
+        tally.troubles = len(runs)
         if not until(lambda: world.finished(runs), 120 + 30 * troubles):
             tally.faults.append(f"not all runs came to an end: {dict(world.states(runs))}")
         _settle(world, crew)
@@ -286,10 +285,10 @@ def starve(folder: Path, *, locked_s: float = 45.0, dry_s: float = 10.0, trouble
             if number == 0:
                 _lock(world, folder / "database", locked_s)
             elif number == 1:
-                _fill(disk, dry_s)
+                _fill(disk, functools.partial(_troubled, world, runs[-1], dry_s))
             else:
                 _mount("-o", "remount,ro", str(disk))
-                time.sleep(dry_s)
+                _troubled(world, runs[-1], dry_s)
                 _mount("-o", "remount,rw", str(disk))
             tally.kills[("locked", "full", "read-only")[min(number, 2)]] += 1
             until(functools.partial(world.finished, list(runs)), 240)
@@ -358,12 +357,18 @@ def fresh_database(server: str) -> Iterator[str]:
 
 
 def _kill_at(
-    world: World, crew: Sequence[subprocess.Popen[bytes]], step: str, dice: random.Random
-) -> tuple[int, str, int, int] | None:
-    """Kill the worker that is first seen at *step*; return its place in the crew, the run, its token, its record."""
+    world: World, crew: Sequence[subprocess.Popen[bytes]], step: str, dice: random.Random, runs: list[str]
+) -> tuple[int, str, int, str, int] | None:
+    """
+    Kill the worker that is first seen at *step*; return its place in the crew, run, token, name, and its record.
+
+    There is always a trouble more than the workers have finished; a step that is over before it was seen costs one.
+    """
     pids = [process.pid for process in crew]
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
+        if world.finished(runs[-2:]):
+            runs.append(world.alert(len(runs)))
         found = [row for row in world.at(step) if row["pid"] in pids]
         if not found:
             time.sleep(0.002)
@@ -379,7 +384,7 @@ def _kill_at(
         seen = 0
         with suppress(Exception):
             seen = len(read_exchanges(folder)) if (folder / "evidence.jsonl").exists() else 0
-        return index, row["run_id"], row["token"], seen
+        return index, row["run_id"], row["token"], row["executor"], seen
     return None
 
 
@@ -401,16 +406,28 @@ def _lock(world: World, folder: Path, seconds: float) -> None:
         connection.close()
 
 
-def _fill(disk: Path, seconds: float) -> None:
+def _troubled(world: World, run: str, seconds: float) -> None:
+    """Wait until the engine says what holds the run up, and let it go on like that for a while."""
+    until(lambda: (world.claim_of(run) or {}).get("trouble") is not None or world.finished([run]), 120)
+    time.sleep(seconds)
+
+
+def _fill(disk: Path, meanwhile: Callable[[], None]) -> None:
     """Leave no byte free for a while."""
     filler = disk / "filler"
     with filler.open("wb") as file, suppress(OSError):
         while True:
             file.write(b"x" * 65536)
             file.flush()
-    until(lambda: shutil.disk_usage(disk).free == 0, 5)
-    time.sleep(seconds)
+    meanwhile()
     filler.unlink()
+
+
+def _taken(world: World, executor: str, run: str) -> bool:
+    """Whether a worker that is gone was noticed, or had nothing left to be taken over."""
+    with db.reading(world.db) as connection:
+        chosen = sa.select(workers.c.fenced).where(workers.c.executor == executor)
+        return bool(connection.execute(chosen).scalar()) or world.finished([run])
 
 
 def _newer(world: World, run: str, token: int) -> bool:

@@ -28,7 +28,7 @@ from dbos import error as dbos_error
 from ..errors import ConfigError, OpsError, RecordError
 from ..settings import Settings, load
 from . import db as database
-from . import orders, steps, upload
+from . import orders, slack_notes, steps, upload
 from .config import EngineConfig
 from .db import FOLDER, is_sqlite, reading, transient, why
 from .engine_json import JsonSerializer, harden
@@ -292,10 +292,15 @@ class Worker:
 
     def _steps(self, mine: Claim) -> str:
         chosen = self._step(mine, "prepare", lambda: steps.plan(self.parts, mine.run_id))
-        sealed = self._step(mine, "run", lambda: steps.run(self.parts, mine, chosen))
+        sealed = self._step(mine, "run", lambda: self._ran(mine, chosen))
         archived = self._step(mine, "archive", lambda: self._archive(mine, chosen, sealed))
         self._step(mine, "notify", lambda: steps.tell(self.parts, mine, archived))
         return str(archived["head"])
+
+    def _ran(self, mine: Claim, chosen: dict[str, Any]) -> dict[str, Any]:
+        if chosen["runbook"] == "post_incident":  # what it looks back at holds what people wrote in Slack
+            slack_notes.before_run(self.db, self.parts.settings(), mine.run_id, chosen["parameters"])
+        return steps.run(self.parts, mine, chosen)
 
     def _archive(self, mine: Claim, chosen: dict[str, Any], sealed: dict[str, Any]) -> dict[str, Any]:
         if not steps.whole(self.parts, mine, sealed):
@@ -407,6 +412,7 @@ class Worker:
             do(self._resume_own)
             do(self._again)
             do(lambda: steps.flush_all(self.parts))
+            do(lambda: steps.tidy(self.parts))
 
     def _looks(self) -> None:
         for do in self._rounds(ROUND_S, "look at the platform"):

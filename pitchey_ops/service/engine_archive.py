@@ -25,6 +25,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from ..errors import RecordError
+from ..evidence import ids
 from ..evidence.archive import STAGING, Archive
 from ..evidence.canonical import iso
 from ..evidence.ledger import LOCK, FileLedger, Head, append_chained, locked
@@ -182,6 +183,17 @@ def drop_work(root: Path, run_id: str, token: int) -> None:
     """Remove the folders of all starts of an archived run up to *token*."""
     for number in range(1, token + 1):
         shutil.rmtree(work_folder(root, run_id, number).parent, ignore_errors=True)
+
+
+def left_over(root: Path) -> dict[str, int]:
+    """Return the runs that have working folders, each with the highest number of a start."""
+    folder = root / FOLDER / WORK
+    found: dict[str, int] = {}
+    for path in folder.iterdir() if folder.is_dir() else ():
+        run, _, number = path.name.partition(".")
+        if ids.is_run_id(run) and number.isdigit():
+            found[run] = max(found.get(run, 0), int(number))
+    return found
 
 
 def facts_row(facts: RunFacts) -> dict[str, Any]:

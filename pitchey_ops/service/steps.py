@@ -28,7 +28,7 @@ from ..runbooks.lifecycle import Built, Order, Prepared, archive_of, build, prep
 from ..settings import Settings, load
 from . import engine_archive, incidents, notify, orders
 from .config import EngineConfig
-from .engine_tables import Claim, uploads
+from .engine_tables import Claim, settled, uploads
 from .intake.routing import rules_of
 from .kernels import KernelPool
 from .orders import OrderRow
@@ -182,6 +182,18 @@ def flush_all(parts: Parts) -> None:
         flush_timeline(parts, incident)
 
 
+def tidy(parts: Parts) -> None:
+    """Remove working folders of runs that are archived: a crash right after the archive leaves them behind."""
+    left = engine_archive.left_over(_root(parts))
+    if not left:
+        return
+    with parts.db.begin() as connection:
+        over = [run for run in left if settled(connection, run) is not None]
+    for run in over:
+        if _is_archived(parts, run):
+            engine_archive.drop_work(_root(parts), run, left[run])
+
+
 def head_of(text: str) -> Head:
     """Return the ledger's head that a step stored."""
     return Head.parse(text)
@@ -285,4 +297,16 @@ def _want_upload(connection: sa.Connection, incident_id: str, run_id: str, now: 
         connection.execute(sa.insert(uploads).values(**row))
 
 
-__all__ = ["Built", "Parts", "archive", "flush_all", "flush_timeline", "head_of", "plan", "run", "tell", "whole"]
+__all__ = [
+    "Built",
+    "Parts",
+    "archive",
+    "flush_all",
+    "flush_timeline",
+    "head_of",
+    "plan",
+    "run",
+    "tell",
+    "tidy",
+    "whole",
+]
