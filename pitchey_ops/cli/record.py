@@ -15,7 +15,9 @@ from ..errors import UsageError
 from .running import Json
 
 if TYPE_CHECKING:
+    from ..evidence.archive import Archive
     from ..evidence.index import Row, Similar
+    from ..settings import Settings
 
 NOTE_LIMIT = 20_000
 """Characters of one note."""
@@ -145,6 +147,7 @@ def note(
     incident: Annotated[str, typer.Argument(help="Id of the incident.")],
     text: Annotated[str | None, typer.Argument(help="What you saw, thought or did.")] = None,
     file: Annotated[Path | None, typer.Option(help="A plain text file instead: each paragraph is a note.")] = None,
+    slack: Annotated[bool, typer.Option("--slack", help="Take up what people wrote in its Slack thread.")] = False,
     by: Annotated[str | None, typer.Option(help="Whose words; the logged-in user by default.")] = None,
     as_json: Json = False,
 ) -> int:
@@ -153,11 +156,13 @@ def note(
     from ..runbooks.lifecycle import archive_of
     from ..settings import load
 
-    if (text is None) == (file is None):
-        raise UsageError("give the text or --file, not both. Nothing was written.")
+    if (text is not None) + (file is not None) + slack != 1:
+        raise UsageError("give the text, --file or --slack, one of them. Nothing was written.")
     settings = load()
     archive = archive_of(settings)
     _known(archive.root, incident)
+    if slack:
+        return _from_slack(settings, archive, incident, as_json)
     parts = [text or ""] if file is None else _paragraphs(file)
     parts = [part.strip() for part in parts if part.strip()]
     if not parts or any(len(part) > NOTE_LIMIT for part in parts):
@@ -170,6 +175,18 @@ def note(
     row = {"incident": incident, "notes": len(parts), "line": head.position}
     _told(row, [f"{len(parts)} note(s) written to {incident}"], as_json)
     return 0
+
+
+def _from_slack(settings: Settings, archive: Archive, incident: str, as_json: bool) -> int:
+    from ..service.slack_notes import take_up_if_any
+
+    done = take_up_if_any(settings, archive, incident)
+    words = f"{done.notes} new note(s) from Slack written to {incident}"
+    if done.status != "taken":
+        words = f"nothing was taken from Slack ({done.status.replace('_', ' ')}): {done.detail}"
+    row = {"incident": incident, "notes": done.notes, "status": done.status, "detail": done.detail}
+    _told(row, [words], as_json)
+    return 1 if done.status == "unavailable" else 0
 
 
 def label(
@@ -236,14 +253,19 @@ def postmortem(
     as_json: Json = False,
 ) -> int:
     """Draft the postmortem of an incident from its record: Markdown, GitHub issues as JSON, action items as CSV."""
+    from ..panels.safe import terminal
     from ..reports.postmortem import write
     from ..runbooks.gathering import story_of
     from ..runbooks.lifecycle import archive_of
+    from ..service.slack_notes import take_up_if_any
     from ..settings import load
 
     settings = load()
     archive = archive_of(settings)
     _known(archive.root, incident)
+    taken = take_up_if_any(settings, archive, incident)
+    if taken.status == "unavailable":
+        sys.stderr.write(f"pitchey-ops: the Slack thread is not part of it: {terminal(taken.detail)}\n")
     paths = write(story_of(archive.root, incident, settings), out)
     _told({"files": [str(path) for path in paths]}, [str(path) for path in paths], as_json)
     return 0

@@ -29,11 +29,16 @@ QUIET = 5
 LOOKS = 8
 ELSEWHERE = ("edge/failing", REPORT)
 """Vantage points that are not our own probes."""
+_WHOLE_API = ("api/health", "api/pitches")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What an alert is about, and the probes that show it."""
+    """
+    What an alert is about, and the probes that show it.
+
+    ``unless``: probes whose failing explains it; then it is a part of that trouble and no alert of its own.
+    """
 
     name: str
     title: str
@@ -41,6 +46,7 @@ class Subject:
     probes: tuple[str, ...]
     elsewhere: tuple[str, ...]
     service: str | None = None
+    unless: tuple[str, ...] = ()
 
 
 SUBJECTS: tuple[Subject, ...] = (
@@ -59,6 +65,7 @@ SUBJECTS: tuple[Subject, ...] = (
         probes=("api/health_db",),
         elsewhere=("edge/failing",),  # the platform's own check asks this very route: no second vantage point
         service="database",
+        unless=_WHOLE_API,
     ),
     Subject(
         name="auth",
@@ -67,6 +74,7 @@ SUBJECTS: tuple[Subject, ...] = (
         probes=("api/auth_verify",),
         elsewhere=("edge/failing",),
         service="auth",
+        unless=_WHOLE_API,
     ),
     Subject(
         name="frontend",
@@ -106,6 +114,8 @@ def judged(
     here = [now[probe] for probe in subject.probes if probe in now]
     failing = "failing" in here
     if not firing:
+        if any(now.get(probe) == "failing" for probe in subject.unless):
+            return None
         twice = failing and any(now.get(probe) == "failing" for probe in subject.elsewhere)
         again = failing and any(_in_a_row(before.get(probe, ()), REPEATED, bad=True) for probe in subject.probes)
         return "firing" if twice or again else None
