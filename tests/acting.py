@@ -17,6 +17,7 @@ from pitchey_ops.actions.apply.credentials import Credentials
 from pitchey_ops.evidence.archive import Archive
 from pitchey_ops.sandbox.mending import running
 from pitchey_ops.sandbox.serve import Running
+from pitchey_ops.sandbox.thirdparty.cloudflare_writes import KV_AT_START
 from pitchey_ops.settings import Settings, load
 
 INCIDENT = "INC-20261123-081500-ab2c"
@@ -172,6 +173,8 @@ def calm(sandbox: Running) -> None:
     state.pagerduty_notes.clear()
     state.pagerduty_changes.clear()
     state.alerts.clear()
+    state.kv.clear()
+    state.kv.update(KV_AT_START)
 
 
 def snapshot(sandbox: Running) -> dict[str, Any]:

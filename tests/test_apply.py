@@ -193,7 +193,7 @@ def test_whatever_becomes_of_the_answer_there_is_one_change(
     fault: str, sandbox: Running, hands: Hands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Refused for its rate, stored and then lost, never answered: the change is made once, or it is said."""
-    monkeypatch.setattr(hands.client._http, "timeout", httpx.Timeout(0.7))
+    monkeypatch.setattr(hands.client._http, "timeout", httpx.Timeout(1.5 if fault.startswith("timeout") else 10.0))
     for name in FINDABLE:
         calm(sandbox)
         made = planned(name, sandbox, hands)
@@ -211,7 +211,7 @@ def test_what_cannot_be_found_again_is_sent_at_most_once(
     fault: str, sandbox: Running, hands: Hands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A change event has no key: unless it was refused for certain, its end stays unknown, and it is not repeated."""
-    monkeypatch.setattr(hands.client._http, "timeout", httpx.Timeout(0.7))
+    monkeypatch.setattr(hands.client._http, "timeout", httpx.Timeout(1.5 if fault.startswith("timeout") else 10.0))
     made = planned("pagerduty-change", sandbox, hands)
     order(sandbox, "pagerduty", fault)
     done = go(made, hands)

@@ -20,6 +20,8 @@ Kind = Literal[
 ACKNOWLEDGED = ("acknowledged", "acknowledge", "ack", "acked", "claimed", "taken")
 RESOLVED = ("resolved", "resolve", "closed")
 MITIGATED = ("mitigated", "mitigate")
+UNDERWAY = ("begun", "sending", "change", "undoing")
+"""Lines of the journal that a crash would need, and nobody who looks back."""
 DONE = ("verified", "applied", "done", "sent")
 _TALK = re.compile(
     r"\b(ack\w*|slack|pager\w*|status ?page|status update|notif\w*|messag\w*|resolv\w*|tickets?|communicat\w*|tell)\b"
@@ -138,7 +140,8 @@ def response(record: Gathered, days: Calendar) -> Response:
         around = "" if give is None else f" (± {give:.0f} s)"
         events.append(Event(at=onset, kind="onset", what=f"It began{around}", ref=onset_ref))
     events += _of_best(best)
-    events += [_event(line, "action", _action_words(line)) for line in record.journal]
+    told = [line for line in record.journal if line.event not in UNDERWAY]
+    events += [_event(line, "action", _action_words(line)) for line in told]
     events += [_event(line, "note", line.words) for line in record.notes if line.words]
     events += [_run_event(run) for run in record.runs]
     events += _other(record.timeline)
