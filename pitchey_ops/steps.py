@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal
 
-import yaml
+from .yaml_text import read_yaml
 
 Kind = Literal["auto", "action", "person"]
 
@@ -28,7 +28,7 @@ def steps() -> dict[str, Step]:
     """Return every step by its id, in the order of the written runbook."""
     text = files("pitchey_ops").joinpath("steps.yaml").read_text(encoding="utf-8")
     found: dict[str, Step] = {}
-    for section in yaml.safe_load(text)["sections"]:
+    for section in read_yaml(text)["sections"]:
         for row in section["steps"]:
             found[row["id"]] = Step(
                 id=row["id"],

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,17 @@ from hypothesis import strategies as st
 from pitchey_ops.evidence.recorder import read_exchanges, read_salts
 from pitchey_ops.evidence.redact import Redactor
 from pitchey_ops.models.exchange import Exchange, Question
-from pitchey_ops.settings import Settings
+from pitchey_ops.models.window import Window
+from pitchey_ops.runbooks.asking import ask_probes
+from pitchey_ops.settings import Settings, load
 from pitchey_ops.sources._http import LiveChannel
 from pitchey_ops.sources._wire import read_head
+from pitchey_ops.sources.catalogue import probes_for
+from pitchey_ops.testing import FakeChannel, answering, failing
 
 pytestmark = pytest.mark.slow
 SECRET = "s3cr3t-value-of-ours"
+HALF = b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{"
 
 
 class Keeping(Server):
@@ -46,6 +52,8 @@ class Keeping(Server):
                 if not answer:
                     return
                 writer.write(answer)
+                if answer == HALF:
+                    return
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
@@ -153,7 +161,7 @@ ODD = {
     "elsewhere": b"HTTP/1.1 302 Go\r\nlocation: http://203.0.113.9/\r\ncontent-length: 0\r\n\r\n",
     "two lengths": b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 2\r\n\r\n{}",
     "nothing": b"",
-    "half": b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{",
+    "half": HALF,
 }
 
 
@@ -165,7 +173,7 @@ def test_what_is_not_plain_is_left_to_the_careful_way(name: str, tmp_path: Path)
         return ODD[name] if path.endswith("/7.json") else plain(entry(path))
 
     with Keeping(reply) as server:
-        asked = [question(one.url, one.key, timeout_s=1.0) for one in questions(server)]
+        asked = [question(one.url, one.key, timeout_s=30.0) for one in questions(server)]
         found = many(channel(tmp_path / "a", Settings(r2_url=server.url)), asked)
         careful = channel(tmp_path / "b", Settings(r2_url=server.url))
 
@@ -223,3 +231,25 @@ def test_what_is_called_harmless_is_left_as_it_is(texts: list[bytes]) -> None:
     for text, harmless in zip(texts, redactor.harmless(texts), strict=True):
         if harmless and text[:2] != b"\x1f\x8b":
             assert redactor.body(text) == text
+
+
+def test_no_round_waits_for_the_live_tail() -> None:
+    """Watching takes seconds and nothing follows from it: what the log holds is read meanwhile."""
+    later = asyncio.Event()
+
+    class Slow(FakeChannel):
+        async def ask(self, asked: Question) -> Exchange:
+            if asked.kind == "tail":
+                await asyncio.wait_for(later.wait(), 60)
+            if asked.source == "frontend" and not asked.key.startswith("frontend/page/"):
+                later.set()
+            return await super().ask(asked)
+
+    page = answering(text='<script src="/assets/app.js"></script>', content_type="text/html")
+    live = Slow({"frontend/page/root": page}, otherwise=failing("unreachable", "refused"))
+    end = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    window = Window(start=end - timedelta(hours=1), end=end)
+    found = asyncio.run(ask_probes(live, load("sandbox"), window, probes_for("outage")))
+    assert later.is_set()
+    assert [key for key in found if key.startswith("cloudflare_api/tail/")]
+    assert list(found) == sorted(found)

@@ -113,7 +113,7 @@ def store_body(folder: Path, body: bytes) -> str:
     if not target.exists():
         target.parent.mkdir(exist_ok=True)
         temporary = target.with_suffix(f".{os.getpid()}.{threading.get_ident()}.tmp")
-        temporary.write_bytes(gzip.compress(body, compresslevel=6, mtime=0))
+        temporary.write_bytes(gzip.compress(body, compresslevel=4, mtime=0))
         temporary.replace(target)
     return digest
 

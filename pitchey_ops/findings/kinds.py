@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from importlib.resources import files
 
 import polars as pl
-import yaml
 
 from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
+from ..yaml_text import read_yaml
 from .case import Case, observation_ids
 from .users import failing_all_along
 
@@ -52,7 +52,7 @@ def _read() -> tuple[Kind, ...]:
             matches=("" if row.get("case") else "(?i)") + "|".join(f"(?:{one})" for one in row["matches"]),
             frontend=row.get("frontend"),
         )
-        for row in yaml.safe_load(text)["kinds"]
+        for row in read_yaml(text)["kinds"]
     )
 
 

@@ -63,6 +63,8 @@ MANY_FROM = 8
 """From so many small reads of one host on, connections of their own are worth it."""
 MANY_AT_A_TIME = 16
 """Small reads that a connection does before it lets go of its slot."""
+LARGE_BYTES = 64 * 1024
+"""Larger answers are redacted and packed beside the asking, by code that lets other threads run meanwhile."""
 SMALL_BYTES = 1024 * 1024
 """Larger answers are left to the careful client."""
 USER_AGENT = "pitchey-ops/1 (incident runbook; read-only)"
@@ -168,7 +170,10 @@ class LiveChannel:
     async def ask(self, question: Question) -> Exchange:
         """Put *question*, record what came of it, and return that."""
         exchange = await self._asked_or_shared(question)
-        self._recorder.exchange(exchange)
+        if self._sockets and len(exchange.body) > LARGE_BYTES:  # packing it must not keep other answers waiting
+            await asyncio.to_thread(self._recorder.exchange, exchange)
+        else:
+            self._recorder.exchange(exchange)
         return exchange
 
     async def ask_many(self, questions: Sequence[Question]) -> list[Exchange]:
@@ -504,6 +509,12 @@ class LiveChannel:
         took_ms = round((_tick() - began) * 1000, 3)
         redactor = self._redactor
         detail = redactor.text(detail)
+        if outcome != "answered":
+            body = b""
+        elif self._sockets and len(body) > LARGE_BYTES:
+            body = await asyncio.to_thread(redactor.body, body, headers.get("content-type"))
+        else:
+            body = redactor.body(body, headers.get("content-type"))
         attempt = Attempt(at=asked_at, took_ms=took_ms, outcome=outcome, status=status, detail=detail)
         return Exchange(
             key=question.key,
@@ -517,7 +528,7 @@ class LiveChannel:
             detail=detail,
             status=status if outcome == "answered" else None,
             headers=redactor.headers(headers),
-            body=redactor.body(body, headers.get("content-type")) if outcome == "answered" else b"",
+            body=body,
             request_headers=redactor.headers(question.headers),
             request_body=None if question.body is None else redactor.body(question.body, "application/json"),
             attempts=(attempt,),

@@ -232,7 +232,11 @@ def parse_points(
         if not isinstance(item, dict):
             rejected["not_an_object"] += 1
             continue
-        name, value, time_ms = item.get("name"), number(item.get("value")), number(item.get("timestamp"))
+        name, value, time_ms = item.get("name"), item.get("value"), item.get("timestamp")
+        if type(value) is not float or not -1e300 < value < 1e300:  # nearly all are plain numbers
+            value = number(value)
+        if type(time_ms) is not int:
+            time_ms = number(time_ms)
         if not isinstance(name, str) or (metric is not None and name != metric):
             rejected["other_name"] += 1
         elif value is None:
