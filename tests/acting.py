@@ -123,7 +123,7 @@ def prepare(name: str, sandbox: Running, hands: Hands) -> dict[str, Any]:
     return {}
 
 
-def planned(name: str, sandbox: Running, hands: Hands, **given: Any) -> Plan:
+def planned(name: str, sandbox: Running, hands: Hands, /, **given: Any) -> Plan:
     """Plan *name* on the sandbox as the command line does: the world is read first."""
     arguments = {**ARGUMENTS.get(name, {}), **prepare(name, sandbox, hands), **given}
     facts, filled, unseen = look(name, facts_on(sandbox, hands), arguments, hands)

@@ -100,7 +100,7 @@ def action(name: str) -> Action:
     return found
 
 
-def plan(name: str, facts: Facts, **given: Any) -> Plan:
+def plan(name: str, facts: Facts, /, **given: Any) -> Plan:
     """
     Return what the action *name* would do. Nothing is sent, nothing is asked.
 

@@ -109,7 +109,8 @@ class _Carrier:
                     return settled
                 continue
             return self._answered(answer, uncertain)
-        return self._ended("unknown" if uncertain and change.find is None else "not_done", self._note)
+        harmless = change.find is not None or change.request.method == "GET"
+        return self._ended("unknown" if uncertain and not harmless else "not_done", self._note)
 
     def _flag(self) -> dict[str, Any]:
         return {"undo": True} if self._undo else {}
