@@ -28,7 +28,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from test_page import browser  # noqa: F401 - a fixture
 from test_redaction import CANARIES, SETTING, _everything
 
-from pitchey_ops.cli.workbench import lab_command
 from pitchey_ops.models.report import Alert
 from pitchey_ops.runbooks.lifecycle import Order, run_order
 from pitchey_ops.sandbox import serve
@@ -277,7 +276,19 @@ def _lab(folder: Path) -> Iterator[str]:
     settings = {
         name: str(folder / name.lower()) for name in ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR")
     }
-    command = [*lab_command(folder, port=port, browser=False), "--IdentityProvider.token=hostile"]
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        f"--ServerApp.root_dir={folder}",
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.port={port}",
+        "--ServerApp.allow_root=True",
+        "--ServerApp.open_browser=False",
+        "--LabApp.news_url=",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--IdentityProvider.token=hostile",
+    ]
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **settings}
     )
