@@ -294,6 +294,22 @@ def test_log_entries_that_stopped_are_told_against_their_own_history(
     assert [signal.name for signal in busy.signals] == ["arrivals_stopped"]
 
 
+def test_an_archive_in_which_nothing_came_for_an_hour_has_stopped(
+    engine: sa.Engine, place: Path, tmp_path: Path
+) -> None:
+    """The list of the last hour is empty then: no newest entry is the plainest sign of all."""
+    stopped = END - timedelta(minutes=80)
+
+    def flow(at: datetime, rows: dict[str, Row]) -> dict[str, Row]:
+        row = Row(probe="flow/r2/auth", state="ok", value=40.0, count=9, newest=at - timedelta(seconds=40))
+        return {**rows, "flow/r2/auth": row if at < stopped else Row(probe="flow/r2/auth", state="empty", count=0)}
+
+    fill(engine, flow)
+    told_ = findings(seen(place, tmp_path / "run"), edge=True)["history/r2-stopped"]
+    assert "services of the log archive" in told_.claim
+    assert "their newest entry is 81 min old" in told_.claim
+
+
 def test_slow_answers_are_told_against_this_hour(engine: sa.Engine, place: Path, tmp_path: Path) -> None:
     """Six hundred milliseconds are slow where forty are usual."""
 

@@ -155,3 +155,25 @@ def test_no_message_breaks_the_taking(row: dict[str, Any]) -> None:
         assert made["text"].strip()
         at = datetime.fromtimestamp(float(made["slack_ts"]), NOW.tzinfo)
         assert at > NOW - timedelta(days=40_000)
+
+
+def test_a_run_that_looks_back_goes_on_whatever_slack_does(
+    archive: Archive, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The thread is a help to the postmortem, not a condition for it."""
+    from pitchey_ops.service.slack_notes import before_run
+
+    monkeypatch.setenv("PITCHEY_OPS_ARCHIVE", str(archive.root))
+    ours(engine, "root", ROOT)
+    dead = Settings(
+        origin="http://127.0.0.1:1",
+        archive=archive.root,
+        slack_token="xoxb-s3cr3t",  # type: ignore[arg-type]
+        slack_channel="C0INCIDENTS",
+    )
+    before_run(engine, dead, RUN, {"incident": INCIDENT})
+    assert "was not taken up" in caplog.text
+    assert "s3cr3t" not in caplog.text
+    before_run(engine, dead, RUN, {"incident": "../../etc"})
+    before_run(engine, dead, "RUN-unknown", {})
+    assert notes(archive) == []

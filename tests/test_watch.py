@@ -234,6 +234,21 @@ def test_a_blind_store_is_asked_seldom_and_never_called_fresh(engine: sa.Engine,
     assert len(scene.states("flow/apm/response_time")) >= 3
 
 
+def test_the_archive_shows_how_fresh_a_blind_store_s_entries_are(engine: sa.Engine, tmp_path: Path) -> None:
+    """In steady state the logs service is blind; the names of archived objects still tell when entries stopped."""
+    minute = 60_000
+    rows = [entry(NOW - 90_000, service="auth"), entry(NOW - 25 * minute, service="payments")]
+    scene = Scene(engine, tmp_path, logs=rows)
+    scene.settings = scene.settings.model_copy(update={"r2_bucket": "pitchey-logs", "log_environment": "production"})
+    found = {row.probe: row for _ in range(4) for row in scene.look().rows}
+    lags = {name: found[f"flow/r2/{name}"].value for name in ("auth", "payments")}
+    assert lags["auth"] is not None
+    assert 60 <= lags["auth"] <= 360
+    assert lags["payments"] is not None
+    assert 24 * 60 <= lags["payments"] <= 30 * 60
+    assert "hello" not in str(found)
+
+
 def test_hours_and_ten_minutes_are_made_of_the_minutes_and_old_ones_go(engine: sa.Engine) -> None:
     """A year of minutes would fill the disk; percentiles of percentiles would be wrong."""
     begin = datetime(2026, 11, 20, 8, tzinfo=UTC)

@@ -71,6 +71,7 @@ def history(case: Case) -> RuleResult:
     minutes = value.minutes.filter(pl.col("minute") < case.window.end)
     found = [one for probe in NAMES for one in _probe(case, minutes, value.usual, probe, evidence)]
     found += _stopped(case, minutes, value.usual, "logs", evidence)
+    found += _stopped(case, minutes, value.usual, "r2", evidence)
     found += _stopped(case, minutes, value.usual, "apm", evidence)
     found += _steady(case, minutes, value.usual, seen.coverage.share or 0.0, evidence)
     found += _gaps(case, minutes, value.spans, evidence)
@@ -179,6 +180,9 @@ def _stopped(
     for probe in sorted(flows.get_column("probe").unique().to_list()):
         mine = flows.filter(pl.col("probe") == probe).sort("minute")
         last = mine.row(mine.height - 1, named=True)
+        known = mine.get_column("newest").max()
+        if kind == "r2" and last["state"] == "empty" and isinstance(known, datetime):  # nothing came for an hour
+            last |= {"state": "ok", "value": (last["minute"] - known).total_seconds(), "newest": known}
         if last["state"] != "ok" or last["value"] is None or case.window.end - last["minute"] > RECENT:
             continue
         high = _usual_lag(mine, usual, probe, last["newest"])
@@ -191,7 +195,7 @@ def _stopped(
         return []
     at: datetime = max(newest for newest, *_ in stopped)
     going = _requests_go_on(case, max(at, case.window.start))
-    what = "log services" if kind == "logs" else "metrics"
+    what = {"logs": "log services", "r2": "services of the log archive", "apm": "metrics"}[kind]
     names = ", ".join(name for _, name, *_ in stopped[:5]) + (" …" if len(stopped) > 5 else "")
     oldest = max(stopped, key=lambda one: one[2])
     return [
@@ -201,7 +205,7 @@ def _stopped(
             claim=f"Nothing new of {len(stopped)} of {judged} {what} that can be seen ({names})"
             + f" since {at:%d %b %H:%M} UTC"
             + (" while requests go on" if going else "")
-            + f"; their newest entry is {oldest[2] / 60:.0f} min old, usually at most {oldest[3] / 60:.0f}",
+            + f"; their newest entry is {oldest[2] / 60:.0f} min old, usually at most {oldest[3] / 60:.0f} min",
             severity=Severity.WARNING,
             at=at if at >= case.window.start else None,
             evidence=evidence,

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
+from ...errors import SourceError
 from ...models.exchange import Exchange
 from ...models.observation import AnyObservation, Coverage, Observation
 from ...models.window import Window
@@ -17,7 +20,8 @@ from ...sources.apm import METRIC_NAMES
 from ...sources.catalogue import Sources, known_services
 from ...sources.channel import Channel
 from ...sources.cloudflare import LATE_MINUTES, rows_of
-from ...sources.reading import Reading, iso, mapping, number
+from ...sources.r2 import R2, arrival_of, read_listing
+from ...sources.reading import Reading, iso, mapping, number, observation_id, observed_all, to_ms
 from ...sources.source import Source
 from .rows import EdgeShare, Row, rows_for
 
@@ -30,7 +34,9 @@ FLOWS_AT_A_TIME = 8
 OFTEN, SELDOM, BLIND = timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30)
 LIGHT_KEYS = 200
 """An answer of so many entries costs the store few enough reads to be asked every minute."""
-EVERY_5_MIN = ("cloudflare/status", "security/events")
+NEWEST_WITHIN = (timedelta(minutes=3), timedelta(hours=1))
+AHEAD = timedelta(minutes=5)
+"""An arrival later than this bears a wrong clock."""
 FRESH = timedelta(seconds=20)
 """An answer that is older is one that another minute's row holds already."""
 _SECONDS = 5.0
@@ -41,6 +47,13 @@ query($zone:string,$from:string,$to:string){viewer{zones(filter:{zoneTag:$zone})
  httpRequestsAdaptiveGroups(limit:1000,filter:{datetime_geq:$from,datetime_leq:$to}){
   count dimensions{edgeResponseStatus}}}}}
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newest:
+    """How many names were listed; when the newest came is the coverage's end."""
+
+    points_read: int
 
 
 class Edge(Source):
@@ -93,6 +106,54 @@ def _at(moment: datetime) -> str:
     return iso(moment)[:19] + "Z"
 
 
+class Freshness(R2):
+    """When a service's newest entry came into the log archive: by names of objects alone, none is read."""
+
+    async def of(self, service: str, now: datetime) -> Observation[Newest]:
+        """
+        List what came in the last minutes, and only if that is nothing, in the last hour.
+
+        One or two lists a service: the archive sees what the logs service's cut hides (contract, traps 1 and 8).
+        """
+        key = observation_id(self.name, "newest", service)
+        missing = self._unset()
+        if missing:
+            return self.missing(key, *missing)
+        exchanges: list[Exchange] = []
+        newest: datetime | None = None
+        for step, back in enumerate(NEWEST_WITHIN, start=1):
+            since = now - back
+            hours = sorted({hour.replace(minute=0, second=0, microsecond=0) for hour in (since, now)})
+            for hour in hours:
+                folder = f"{self._hour(hour)}{service}/"
+                params = [("list-type", "2"), ("prefix", folder), ("encoding-type", "url")]
+                params.append(("start-after", f"{folder}{to_ms(since)}"))
+                name = observation_id(self.name, "newest", f"{service}.{step}.{hour:%H}")
+                question = self.question(name, f"/{self._bucket()}", params, expect="xml")
+                assert question is not None
+                exchanges.append(await self.channel.ask(self._signed(question)))
+                with suppress(SourceError):  # told by the reader below
+                    times = [arrival_of(path) for path in read_listing(exchanges[-1]).keys]
+                    newest = max((at for at in (newest, *times) if at is not None and at <= now + AHEAD), default=None)
+            if newest is not None:
+                break
+        return observed_all(key, self.name, exchanges, now, lambda: read_newest(exchanges, newest))
+
+
+def read_newest(exchanges: Sequence[Exchange], newest: datetime | None) -> Reading[Newest]:
+    """
+    Read listings of which the newest arrival is known.
+
+    Raises
+    ------
+    SourceError
+        One of them is no listing: then nothing was seen.
+    """
+    count = sum(len(read_listing(exchange).keys) for exchange in exchanges)
+    coverage = Coverage(count=count, seen_end=newest)
+    return Reading(value=Newest(points_read=count), status="observed" if newest else "no_data", coverage=coverage)
+
+
 async def look(channel: Channel, settings: Settings, now: datetime, *, flows: Sequence[str], seldom: bool) -> list[Row]:
     """
     Ask everything at once and return a row for what is configured.
@@ -122,7 +183,10 @@ async def look(channel: Channel, settings: Settings, now: datetime, *, flows: Se
     large: dict[str, Callable[[], Awaitable[AnyObservation]]] = {}
     for flow in flows:
         kind, _, name = flow.removeprefix("flow/").partition("/")
-        large[flow] = partial(sources.logs.service if kind == "logs" else sources.apm.metrics, name)
+        if kind == "r2":
+            large[flow] = partial(Freshness(channel, settings, window).of, name, now)
+        else:
+            large[flow] = partial(sources.logs.service if kind == "logs" else sources.apm.metrics, name)
     # what is timed first: reading a thousand entries would show in the times of everything beside it
     answers = [
         *await asyncio.gather(*(ask() for ask in asked.values()), return_exceptions=True),
@@ -143,6 +207,8 @@ async def look(channel: Channel, settings: Settings, now: datetime, *, flows: Se
 def flows_of(settings: Settings) -> list[str]:
     """Return every log service and metric whose freshness is watched, as probes."""
     logs = [f"flow/logs/{name}"[:120] for name in known_services(settings)] if settings.url("logs") else []
+    archived = settings.url("r2") is not None and settings.r2_bucket is not None
+    logs += [f"flow/r2/{name}"[:120] for name in known_services(settings)] if archived else []
     return logs + ([f"flow/apm/{name}" for name in METRIC_NAMES] if settings.url("apm") else [])
 
 
@@ -166,6 +232,7 @@ def flows_due(settings: Settings, last: Mapping[str, tuple[datetime, str, int | 
             continue
         minute, state, count = last[flow]
         pause = BLIND if state == "blind" else OFTEN if (count or 0) <= LIGHT_KEYS else SELDOM
+        pause = max(pause, SELDOM) if flow.startswith("flow/r2/") else pause
         over = (now - minute - pause).total_seconds() + _SECONDS
         if over >= 0:
             late.append((over, flow))
