@@ -176,11 +176,13 @@ def test_an_incident_is_lived_through(page: Any, lab: Lab) -> None:
     lists.nth(0).select_option(index=0)
     lists.nth(1).locator("option").first.wait_for(state="attached")
     lists.nth(1).select_option(index=0)
-    _has(explorer, re.compile(r"records of one trace, through \d+ services"))
-    _shot(page, "5-trace", explorer.get_by_text("records of one trace").first)
+    _has(explorer, re.compile(r"records? of one trace, through \d+ service"))
+    _shot(page, "5-trace", explorer.get_by_text(re.compile("records? of one trace")).first)
 
     bar.get_by_role("button", name="Acknowledge").click()
     _has(bar, re.compile("acknowledged by .* promise of 1 h kept"))
+    _has(bar, re.compile("Acknowledged: it is in the record"))
+    _has(bar, re.compile("slack-acknowledge: applied"))
     assert any(row["event"] == "acknowledged" for row in lab.lines("timeline"))
     _shot(page, "6-acknowledged", bar)
 
@@ -254,7 +256,7 @@ def test_panels_are_worked_by_keyboard_and_cells_are_safe(page: Any) -> None:
 def test_it_reads_in_both_themes_and_on_a_tablet(page: Any) -> None:
     """Nothing is wider than the page, and words keep their contrast on both grounds."""
     bar, panel = page.locator(".pitchey-bar"), _cell(page, 'run.step("outage.error-patterns")')
-    for theme in ("JupyterLab Light", "JupyterLab Dark"):
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
         page.locator(".lm-MenuBar-itemLabel", has_text="Settings").click()
         page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Theme$")).hover()
         page.locator(".lm-Menu-itemLabel", has_text=re.compile(f"^{theme}$")).click()
@@ -301,7 +303,7 @@ def test_the_saved_file_holds_static_twins(page: Any, lab: Lab) -> None:
     assert "widgets" not in saved["metadata"]
     assert "Saved copy: this card is dead" in text
     assert "VERIFIED" in text
-    assert "records of one trace" in text
+    assert "of one trace, through" in text
     assert "window 15m" in text
     page.reload()
     page.locator(".jp-NotebookPanel .jp-CodeCell").first.wait_for()
@@ -332,6 +334,8 @@ def test_the_page_is_locked_down(page: Any, lab: Lab) -> None:
     assert status("/api/contents") == 403
     assert status("/api/contents", token) == 200
     assert status("/api/terminals", token) == 404
+    (headless,) = [p.name for p in (lab.archive / lab.incident).iterdir() if p.name.startswith("RUN-")]
+    assert status(f"/files/headless/{headless}/report.html", token) == 200  # where the bar's link leads
     assert status("/lab/api/extensions", token) in (200, 404)
     assert status("/api/contents/../session.json", token) in (400, 403, 404)
     assert status("/files/..%2Fsession.json", token) in (400, 403, 404)

@@ -8,6 +8,7 @@ import ipywidgets as widgets
 from markupsafe import Markup
 
 from ..base import Column, Panel, Table
+from ..words import count
 from . import kit
 from .desk import Desk
 from .entries import LEVELS, PAGE, Entries
@@ -220,7 +221,7 @@ def trace_panel(row: dict[str, Any], found: list[dict[str, Any]], *, by_id: bool
     """Return the trace of an entry as a panel, oldest first."""
     services = sorted({one["service"] for one in found if one["service"]})
     if by_id:
-        title = f"{len(found)} records of one trace, through {len(services)} services"
+        title = f"{count(len(found), 'record')} of one trace, through {count(len(services), 'service')}"
         why = "Entries and spans with the entry's trace id, oldest first."
     else:
         title = f"The entry has no trace id: {len(found)} entries of its service within 5 s of it"

@@ -64,7 +64,7 @@ class HandIn:
                 self.hand_in.disabled = False
                 kit.put(self.status, kit.alarm(kit.in_words(error)))
                 return
-            kit.put(self.status, kit.good(self.panel.title))
+            kit.put(self.status, kit.words(self.panel.title, role="status"))
             kit.put(self.truth, kit.panel_html(self.panel))
             self._desk.did("handed in", **answer)
             self._desk.seen(self.panel)
