@@ -25,7 +25,8 @@ def main(site: Path) -> None:
         module, function = target.split(":")
         command = Path(sys.prefix) / "bin" / name
         command.write_text(
-            f"#!{sys.prefix}/bin/python\nimport sys\n\nfrom {module} import {function}\n\nsys.exit({function}())\n",
+            f"#!{sys.prefix}/bin/python\nimport sys\n\nfrom {module} import {function}\n\n"
+            f'if __name__ == "__main__":\n    sys.exit({function}())\n',
             encoding="utf-8",
         )
         command.chmod(command.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
