@@ -31,6 +31,8 @@ from . import db as database
 from .config import EngineConfig, load_engine
 from .db import FOLDER, reading, shown, why
 from .engine_tables import workers
+from .intake.catalogue import secrets_from
+from .intake.routing import load_routing
 from .notify.config import load_notify
 from .own_errors import report_own_errors
 from .watch.config import load_watch
@@ -134,9 +136,11 @@ def check(environment: str | None = None, *, kernel: bool = False) -> list[str]:
     _or_fault(faults, load_engine)
     _or_fault(faults, load_watch)
     _or_fault(faults, load_access)
+    _or_fault(faults, secrets_from)
     if settings is None:
         return faults
     _or_fault(faults, lambda: load_notify(settings))
+    _or_fault(faults, lambda: load_routing(settings))
     _or_fault(faults, lambda: _try_archive(settings))
     _or_fault(faults, lambda: _try_database(settings))
     if kernel and not faults:
