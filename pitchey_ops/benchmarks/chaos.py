@@ -279,7 +279,7 @@ def starve(folder: Path, *, locked_s: float = 45.0, dry_s: float = 10.0, trouble
         runs = []
         for number in range(troubles if own_disk else 1):
             runs.append(world.alert(number))
-            if not until(lambda: bool(world.at("run")), 120):
+            if not until(lambda: bool(world.at("run")), 300):
                 tally.faults.append("no run began")
                 break
             if number == 0:
@@ -450,7 +450,8 @@ def _count(world: World, runs: Sequence[str], records: Mapping[tuple[str, int], 
         whole = [f for f in folders if (f / "report.json").exists() and (f / "manifest.json").exists()]
         tally.reports += bool(whole)
         tally.duplicate += max(0, len(folders) - 1)
-    lines = (world.root / "ledger.jsonl").read_text(encoding="utf-8").splitlines()
+    path = world.root / "ledger.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     named = Counter(row["run"] for row in map(json.loads, lines) if row.get("kind") == "run")
     tally.duplicate += sum(count - 1 for count in named.values())
     with db.reading(world.db) as connection:
