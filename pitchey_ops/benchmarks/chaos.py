@@ -317,8 +317,9 @@ def until(what: Callable[[], bool], within_s: float, *, every_s: float = 0.05) -
 
 def small_home(folder: Path) -> Path:
     """Make a project folder whose outage notebook asks everything and draws nothing."""
-    (folder / "notebooks").mkdir(parents=True)
-    shutil.copytree(home() / "parameters", folder / "parameters")
+    folder.mkdir(parents=True)
+    for name in ("notebooks", "parameters"):
+        shutil.copytree(home() / name, folder / name)
     cells: list[dict[str, Any]] = [
         {
             "cell_type": "code",
