@@ -10,14 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .runbooks.investigate import Run, investigate
+    from .runbooks.investigate import investigate
+    from .runbooks.run import Run
 
 __all__ = ["Run", "investigate"]
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from .runbooks import investigate as module
+        from .runbooks import investigate, run
 
-        return getattr(module, name)
+        return {"Run": run.Run, "investigate": investigate.investigate}[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

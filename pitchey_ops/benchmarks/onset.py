@@ -141,7 +141,7 @@ def fault_free(weeks: int = 20, seed: int = 2) -> dict[str, Any]:
             usual = _smooth(values if of is None else values / np.maximum(of, 1.0))
             for end in range(1440 + LOOK_MINUTES, values.size + 1, STRIDE_MINUTES):
                 part = slice(end - LOOK_MINUTES, end)
-                at = np.arange(part.start, part.stop) * MINUTE_MS
+                at = np.arange(part.start, part.stop, dtype=np.float64) * MINUTE_MS
                 before = usual[part.start - 1440 : part.stop - 1440]
                 for way, expected in (("alone", None), ("with_yesterday", before)):
                     found = change_point(

@@ -13,7 +13,7 @@ from .running import EnvironmentOption
 def add_to(app: typer.Typer) -> None:
     """Add this module's commands to *app*."""
     app.command(epilog="Example: pitchey-ops serve --port 8080")(serve)
-    app.command(epilog="Example: PITCHEY_OPS_SERVICE_URL=postgresql://... pitchey-ops worker")(worker)
+    app.command(epilog="Example: pitchey-ops worker --check")(worker)
 
 
 def serve(

@@ -15,10 +15,11 @@ from ..diagnosis.weigh import strongest
 from ..errors import OpsError
 from ..evidence.archive import Archive
 from ..runbooks.catalogue import runbook
-from ..runbooks.investigate import Run, run_context, settings_for
+from ..runbooks.investigate import run_context, settings_for
 from ..runbooks.labels import Label, labels
 from ..runbooks.offline import close_network
 from ..runbooks.replaying import unpack
+from ..runbooks.run import Run
 from ..sandbox.world import Truth
 from .play import Played
 from .score import is_right, onset_error_s, score

@@ -54,7 +54,7 @@ def _asked(
 ) -> Mapping[str, Any]:
     found = connection.execute(sa.select(t.asked).where(t.asked.c.run_id == run_id)).mappings().first()
     if found is not None:
-        return found
+        return dict(found)
     run = report.get("run")
     runbook = str(run.get("runbook") or "triage") if isinstance(run, dict) else "triage"
     values = {

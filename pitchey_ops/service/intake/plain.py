@@ -14,6 +14,7 @@ from secrets import token_hex
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic.config import JsonDict
 
 from ...errors import UsageError
 from ...runbooks import windows
@@ -28,7 +29,7 @@ AHEAD = timedelta(minutes=5)
 LONGEST_WINDOW = timedelta(days=1)
 ServiceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
 """A log service: no path, no host with a port, no address fits."""
-_EXAMPLE = {
+_EXAMPLE: JsonDict = {
     "title": "Checkout fails for some users",
     "severity": "P2",
     "service": "payments",

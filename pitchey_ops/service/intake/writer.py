@@ -75,7 +75,7 @@ class Writer:
         job = _Job(work)
         self._put(job)
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(job.future), within_s)  # type: ignore[no-any-return]
+            return await asyncio.wait_for(asyncio.wrap_future(job.future), within_s)
         except TimeoutError:
             job.future.cancel()
             raise NotStored("the database did not answer in time") from None
