@@ -42,9 +42,9 @@ class HandIn:
         self.did = widgets.Text(placeholder="what you would do, or did", description="Action", layout=wide, style=style)
         self.hand_in = kit.button("Hand in and see the truth", "Ends the drill", style="primary", icon="flag-checkered")
         self.status = kit.shown(kit.words("A drill: the cause is hidden until you hand in."))
-        self.truth = kit.shown()
+        self.revealed = kit.shown()
         self.hand_in.on_click(lambda _: self._click())
-        self.box = kit.column(self.cause, self.onset, self.did, kit.row(self.hand_in), self.status, self.truth)
+        self.box = kit.column(self.cause, self.onset, self.did, kit.row(self.hand_in), self.status, self.revealed)
         self.box.add_class("pitchey-drill")
         self.live = kit.Live(desk, self.box, self._twin)
 
@@ -65,7 +65,7 @@ class HandIn:
                 kit.put(self.status, kit.alarm(kit.in_words(error)))
                 return
             kit.put(self.status, kit.words(self.panel.title, role="status"))
-            kit.put(self.truth, kit.panel_html(self.panel))
+            kit.put(self.revealed, kit.panel_html(self.panel))
             self._desk.did("handed in", **answer)
             self._desk.seen(self.panel)
             self.live.keep()
