@@ -72,8 +72,8 @@ def drill(
         known(runbook)
     if (seeds is not None and not 1 <= seeds <= 1000) or not 1 <= jobs <= 64:
         raise UsageError("--seeds takes 1 to 1000 and --jobs 1 to 64. Nothing was played.")
-    if record and (scenario != "all" or runbook or split or seeds or break_):
-        raise UsageError("--record takes a whole rehearsal: drill all, and nothing left out. Nothing was played.")
+    if record and (scenario != "all" or runbook or split or break_):  # fewer seeds are told by the number of cases
+        raise UsageError("--record takes a whole rehearsal: drill all, no scenario left out. Nothing was played.")
     try:
         Breaks(break_ or ())
     except ValueError as exc:
