@@ -320,3 +320,28 @@ def test_failures_spread_over_all_the_time_are_no_change() -> None:
     loud = np.zeros(120)
     loud[110] = 8.0
     assert sparse_change(replace(spread, values=loud, of=np.full(120, 9.0))) is None
+
+
+def test_chance_gaps_of_yesterday_are_no_change_of_today() -> None:
+    """What is usual was counted from few events, too: an hour that yesterday happened to be calm is no fault today."""
+    rng = np.random.default_rng(0)
+    values = rng.poisson(0.5, 180).astype(float)
+    usual = np.where((np.arange(180) >= 120) & (np.arange(180) < 165), 0.03, 0.5)
+    series = Series(
+        symptom="errors:auth", kind="count", at_ms=minutes(180), values=values, expected=usual, bin_ms=MINUTE_MS
+    )
+    assert sparse_change(series) is None
+    assert sparse_change(replace(series, expected=np.full(180, 0.5))) is None
+
+
+@pytest.mark.parametrize("usual", [0.0, 0.03, np.nan])
+def test_rare_errors_begin_whatever_little_yesterday_had(usual: float) -> None:
+    """A service that was silent all of yesterday may break today: silence is no reason to leave minutes out."""
+    values = np.zeros(120)
+    values[[101, 103, 104, 107, 108, 110, 113, 115, 118, 119]] = 1.0
+    expected = np.full(120, usual)
+    found = sparse_change(
+        Series(symptom="errors:auth", kind="count", at_ms=minutes(120), values=values, expected=expected, bin_ms=60e3)
+    )
+    assert found is not None
+    assert found.low_ms <= 101 * MINUTE_MS <= found.high_ms

@@ -9,9 +9,12 @@ likelihood of the counts themselves decides: one rate outside a span of bins, a 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from ._changepoint import ChangePoint
 from ._onset_series import Floats, Series
+
+Bins = npt.NDArray[np.int64]
 
 LASTING_NATS = 12.0
 """
@@ -31,6 +34,8 @@ LEAST_OUTSIDE = 0.08
 """Share of the span's exposure that must lie outside it to be compared with."""
 LEAST_BEFORE = 8
 """Bins that must lie before the span."""
+USUAL_LEAST = 0.2
+"""Expectation below this share of its mean is taken for that much: nobody knows the rate of empty minutes better."""
 MASS = 0.9
 
 
@@ -38,34 +43,25 @@ def sparse_change(series: Series) -> ChangePoint | None:
     """
     Return the span of bins in which events came far more often than outside of it, or None.
 
-    Only for counts and shares. Where ``of`` or ``expected`` is given it is the exposure of each bin. If the source
+    Only for counts and shares. ``of`` is the exposure of each bin. What is ``expected`` of a count was itself counted
+    from few events, and its chance gaps look like changes: so a change must stand both against it and without it, which
+    leaves neither the evening's rise nor yesterday's gaps. If the source
     lied with one loud minute, `BINS_MIN` says no; one that was empty has no events; one that was late ends early,
     and the span reaches its end; one that was cut begins late and has the less to compare with.
     """
     if series.kind not in ("count", "share") or not series.bin_ms:
         return None
-    of = series.of if series.of is not None else series.expected
-    exposure = np.ones_like(series.values) if of is None else np.nan_to_num(of)
-    if series.of is None and exposure.sum() > 0:
-        exposure = exposure / exposure.mean()
+    exposure = np.ones_like(series.values) if series.of is None else np.nan_to_num(series.of)
     usable = np.isfinite(series.values) & (exposure > 0)
     at, x, n = series.at_ms[usable], series.values[usable], exposure[usable]
     if at.size < 16 or x.sum() < EVENTS_MIN:
         return None
-    events = np.concatenate([[0.0], np.cumsum(x)])
-    asked = np.concatenate([[0.0], np.cumsum(n)])
-    inside_x, inside_n = events[None, :] - events[:, None], asked[None, :] - asked[:, None]
-    outside_x, outside_n = events[-1] - inside_x, asked[-1] - inside_n
-    a, b = np.triu_indices(at.size + 1, k=1)
-    allowed = (a >= LEAST_BEFORE) & (inside_n[a, b] > 0) & (outside_n[a, b] >= LEAST_OUTSIDE * inside_n[a, b])
+    a, b = (edge.astype(np.int64) for edge in np.triu_indices(at.size + 1, k=1))
+    allowed = a >= LEAST_BEFORE
     a, b = a[allowed], b[allowed]
-    if a.size == 0:
-        return None
-    k, m, j, o = inside_x[a, b], inside_n[a, b], outside_x[a, b], outside_n[a, b]
-    gain = _log(k, m) + _log(j, o) - _log(k + j, m + o)
-    if series.kind == "share":
-        gain = gain + _log(m - k, m) + _log(o - j, o) - _log(m + o - k - j, m + o)
-    gain = np.where((k / m) > (j + 0.5) / o, gain, 0.0)
+    k, m, j, o, gain = _split(x, n, a, b, share=series.kind == "share")
+    if series.of is None and series.expected is not None:
+        gain = np.minimum(gain, _split(x, _usual(series.expected[usable]), a, b, share=False)[-1])
     lasting = b == at.size
     worth = np.where(lasting, gain - LASTING_NATS, gain - ENDED_NATS)
     best = int(np.argmax(worth))
@@ -95,6 +91,28 @@ def sparse_change(series: Series) -> ChangePoint | None:
     )
 
 
+def _usual(expected: Floats) -> Floats:
+    """Return the expectation as exposure (1 on average); where there is none, or hardly any, it is not relied on."""
+    mean = float(np.nanmean(expected)) if np.isfinite(expected).any() else 0.0
+    if mean <= 0:
+        return np.ones_like(expected)
+    return np.asarray(np.maximum(np.nan_to_num(expected / mean, nan=1.0), USUAL_LEAST), dtype=np.float64)
+
+
+def _split(x: Floats, n: Floats, a: Bins, b: Bins, *, share: bool) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+    """Return events and exposure inside each span from *a* to *b*, the same outside, and the gain of a change."""
+    events = np.concatenate([[0.0], np.cumsum(x)])
+    asked = np.concatenate([[0.0], np.cumsum(n)])
+    k, m = events[b] - events[a], asked[b] - asked[a]
+    j, o = events[-1] - k, asked[-1] - m
+    possible = (m > 0) & (o >= LEAST_OUTSIDE * m)
+    m, o = np.where(possible, m, 1.0), np.where(possible, o, 1.0)
+    gain = _log(k, m) + _log(j, o) - _log(k + j, m + o)
+    if share:
+        gain = gain + _log(m - k, m) + _log(o - j, o) - _log(m + o - k - j, m + o)
+    return k, m, j, o, np.where(possible & ((k / m) > (j + 0.5) / o), gain, 0.0)
+
+
 def _log(events: Floats, asked: Floats) -> Floats:
     """Return k ln(k/n): the part of a log-likelihood (Poisson, or one side of a binomial) that depends on the split."""
     events = np.maximum(events, 0.0)
@@ -102,11 +120,11 @@ def _log(events: Floats, asked: Floats) -> Floats:
 
 
 def _began(
-    at: Floats, gain: Floats, a: Floats, b: Floats, start: int, end: int, bin_ms: float, rate: float
+    at: Floats, gain: Floats, a: Bins, b: Bins, start: int, end: int, bin_ms: float, rate: float
 ) -> tuple[float, float, float]:
     """Return (low, high, best) of when it began, from the likelihood of every other beginning of the same span."""
     same = b == end
-    starts, gains = a[same].astype(int), gain[same]
+    starts, gains = a[same], gain[same]
     mass = np.exp(gains - gains.max())
     mass /= mass.sum()
     order = np.argsort(-mass, kind="stable")
