@@ -130,6 +130,17 @@ def test_every_action_step_of_the_runbook_has_its_action() -> None:
     assert not [step for step in steps if for_step(step) is None]
 
 
+def test_a_steps_own_action_is_planned_without_arguments() -> None:
+    """A headless run has nobody who types them: an action that insists on one would end the notebook."""
+    steps = {step for one in catalogue().values() for step in one.steps if not step.startswith("post.")}
+    serving = {step: for_step(step) for step in steps}  # cards of post-incident steps ask a person for the words
+    made = {step: plan(one.name, simple_facts()) for step, one in serving.items() if one is not None}
+
+    assert set(made) == steps
+    assert made["monitoring.clear-state"].action == "clear-state"
+    assert all(one.possible or one.why_not for one in made.values())
+
+
 def test_the_rollback_goes_to_the_last_version_before_the_onset() -> None:
     """Neither to the newest nor to the oldest: to what ran well until it began."""
     one = made("rollback")
