@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,28 @@ from pitchey_ops.sandbox.serve import Running
 
 for _name in [name for name in os.environ if name.startswith("PITCHEY_OPS_")]:
     del os.environ[_name]  # what a person has set at home must not decide what the tests say
+
+TOGETHER = frozenset({"test_chaos.py", "test_lab_browser.py"})
+"""Files whose tests all run in one worker process: they share servers that are dear to start."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """
+    Keep the tests of each file of `TOGETHER` in one worker; None for other ways to distribute.
+
+    The mark ``xdist_group`` does nothing since pytest 9.2: https://github.com/pytest-dev/pytest-xdist/issues/1386
+    """
+    if config.getoption("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadGroupScheduling
+
+    class ByFile(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return path if Path(path).name in TOGETHER else super()._split_scope(nodeid)
+
+    return ByFile(config, log)
 
 
 @pytest.fixture

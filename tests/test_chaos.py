@@ -20,7 +20,7 @@ from pitchey_ops.evidence.verify import verify
 from pitchey_ops.service import db, orders
 from pitchey_ops.service.engine_tables import claims
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chaos")]
+pytestmark = pytest.mark.slow
 LONG_S = 300.0
 
 

@@ -35,7 +35,6 @@ PATIENCE_MS = 120_000
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.browser,
-    pytest.mark.xdist_group("lab"),
     pytest.mark.skipif(
         CHROMIUM is None, reason="no Chromium: apt-get install chromium (SYSTEM_PACKAGES=1 make test does it)"
     ),
@@ -153,8 +152,9 @@ def _save(page: Any) -> None:
     page.wait_for_function("() => !document.querySelector('.lm-TabBar-tab.jp-mod-dirty')")
 
 
-def test_an_incident_is_lived_through(page: Any, lab: Lab) -> None:
-    """From the alert to the recovery: look, change the window, explore, acknowledge, roll back, verify, note."""
+@pytest.fixture(scope="module")
+def lived(page: Any, lab: Lab) -> Any:
+    """The page after an incident was lived through: looked, explored, acknowledged, rolled back, verified, noted."""
     bar = page.locator(".pitchey-bar")
     _has(bar, lab.incident)
     _has(bar, re.compile(r"left to respond"))
@@ -183,7 +183,6 @@ def test_an_incident_is_lived_through(page: Any, lab: Lab) -> None:
     _has(bar, re.compile("acknowledged by .* promise of 1 h kept"))
     _has(bar, re.compile("Acknowledged: it is in the record"))
     _has(bar, re.compile("slack-acknowledge: applied"))
-    assert any(row["event"] == "acknowledged" for row in lab.lines("timeline"))
     _shot(page, "6-acknowledged", bar)
 
     card = _cell(page, 'run.step("outage.rollback")')
@@ -202,20 +201,29 @@ def test_an_incident_is_lived_through(page: Any, lab: Lab) -> None:
     card.get_by_role("button", name="Apply").click()
     _has(card, re.compile("✓ VERIFIED|VERIFIED: "))
     _shot(page, "9-verified", card.get_by_text("What was done here"))
-    told = [row["event"] for row in lab.lines("journal") if row.get("action") == "rollback"]
-    assert "applied" in told
-    assert told[-1] == "verified"
 
     bar.locator("textarea").fill("Rolled back; the failing share is back at its old level <b>now</b>")
     bar.get_by_role("button", name="Write note").click()
     _has(bar, re.compile("Written at"))
-    assert [row["event"] for row in lab.lines("notes")] == ["note"]
     _has(bar, "<b>now</b>")
 
     step = _cell(page, 'run.step("outage.cf-dashboard")')
     step.get_by_role("button", name=re.compile(r"^\W*Done$")).click()
     _has(step, re.compile("☑ done at"))
-    assert any(row["event"] == "step_done" for row in lab.lines("timeline"))
+    return page
+
+
+@pytest.mark.usefixtures("lived")
+def test_an_incident_is_lived_through(lab: Lab) -> None:
+    """From the alert to the recovery, all that a person did by the panels is in the incident's records."""
+    happened = [row["event"] for row in lab.lines("timeline")]
+    told = [row["event"] for row in lab.lines("journal") if row.get("action") == "rollback"]
+
+    assert "acknowledged" in happened
+    assert "step_done" in happened
+    assert "applied" in told
+    assert told[-1] == "verified"
+    assert [row["event"] for row in lab.lines("notes")] == ["note"]
 
 
 def test_a_live_view_looks_again_and_stops_on_a_click(page: Any) -> None:
@@ -292,8 +300,9 @@ def _contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def test_the_saved_file_holds_static_twins(page: Any, lab: Lab) -> None:
+def test_the_saved_file_holds_static_twins(lived: Any, lab: Lab) -> None:
     """Saved and opened again, every panel reads as it was last seen; action cards are dead and say so."""
+    page = lived
     _save(page)
     (work,) = lab.archive.glob(".sessions/*/work")
     saved = json.loads((work / "outage.ipynb").read_text())
@@ -354,7 +363,8 @@ def _family(pid: int) -> list[psutil.Process]:
     return [parent, *parent.children(recursive=True)]
 
 
-def test_ended_it_is_archived_and_nothing_is_left_running(page: Any, lab: Lab) -> None:
+@pytest.mark.usefixtures("lived")
+def test_ended_it_is_archived_and_nothing_is_left_running(lab: Lab) -> None:
     """A run of its own with what was seen and done; the headless one is as it was; no process, no session folder."""
     (headless,) = [p for p in (lab.archive / lab.incident).iterdir() if p.name.startswith("RUN-")]
     before = {path.name: path.read_bytes() for path in headless.iterdir() if path.is_file()}
