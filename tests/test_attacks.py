@@ -512,6 +512,60 @@ def test_a_crew_of_scrapers_on_one_network_is_told_together() -> None:
     assert set(verdicts(rows).values()) == {"accused"}
 
 
+OLD_BROWSER = "Mozilla/5.0 (Windows NT 6.1; WOW64) AppleWebKit/537.36 Chrome/76.0 Safari/537.36"
+
+
+def visitors(count: int = 60) -> list[dict[str, Any]]:
+    """Play people who are signed in and look at a few things each."""
+    return [
+        asks(f"198.51.100.{n}", 9.0 * n + 40 * k, f"/api/pitches/{k}", 200, BROWSER, user_id=f"u{n}")
+        for n in range(count)
+        for k in range(3)
+    ]
+
+
+def catalogue_copied(homes: int, each: int, seconds: float = 600.0) -> list[dict[str, Any]]:
+    """Play *homes* addresses that share out the catalogue's pages with one old browser."""
+    total = homes * each
+    return [
+        asks(f"{20 + n % homes}.7.{n % homes % 7}.9", seconds / total * n, f"/api/pitches?page={n}", 200, OLD_BROWSER)
+        for n in range(total)
+    ]
+
+
+def test_a_catalogue_shared_out_among_homes_is_scraping() -> None:
+    """A hundred connections, seven pages each: only together do they copy."""
+    told = attackers(frame(catalogue_copied(100, 7) + visitors())).filter(pl.col("verdict") == "accused")
+    assert told.height == 100
+    assert set(told["kind"]) == {"scraping"}
+
+
+def test_readers_of_a_letter_are_no_crew() -> None:
+    """Every link of a newsletter has its own token, and phones of one make open them: still four hundred persons."""
+    rows = [
+        asks(f"{20 + n % 200}.{n // 200}.7.9", 1.2 * n + k, f"/api/pitches/7?from={n}-{k}", 200, OLD_BROWSER)
+        for n in range(400)
+        for k in range(1 + n % 2)
+    ]
+    assert "accused" not in set(verdicts(rows + visitors()).values())
+
+
+def test_readers_of_the_same_popular_pages_are_no_crew() -> None:
+    """Strangers on the evening of a festival like the same hundred and fifty pitches; a program asks for each once."""
+    rows = [
+        asks(f"{20 + n}.7.7.9", 5.0 * n + 7 * k, f"/api/pitches/{(n * 31 + k * k * 17) % 150}", 200, OLD_BROWSER)
+        for n in range(90)
+        for k in range(6)
+    ]
+    assert "accused" not in set(verdicts(rows + visitors()).values())
+
+
+def test_where_entries_name_nobody_being_nobody_is_no_evidence() -> None:
+    """A log without users cannot tell a crew of strangers from customers."""
+    rows = catalogue_copied(100, 7) + [row | {"user_id": None} for row in visitors()]
+    assert "accused" not in set(verdicts(rows).values())
+
+
 def test_claims_of_a_forwarding_column_are_read() -> None:
     """Where the frame knows the header, it need not be written in a message."""
     rows = [asks("203.0.113.7", n, "/api/pitches/search?q=a", 200, "axios/1.7.9") for n in range(30)]

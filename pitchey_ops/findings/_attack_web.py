@@ -190,10 +190,20 @@ GUESSES_TOGETHER: Final = "one user agent fails to log in from many addresses"
 COPY_PAGES: Final = 120
 """Distinct pages in ten minutes from which one program on many addresses copies; a person reads forty."""
 COPY_DISTINCT: Final = 0.6
-"""Share of its requests that no other of its requests repeats: people come back to the same pages, copiers never."""
+"""Distinct pages per request of one address: people come back to the same pages, copiers never."""
+COPY_SHARED_OUT: Final = 0.8
+"""The same of all the addresses together: people like the same pages, a program shares them out."""
+COPY_EACH: Final = 3
+"""Distinct pages that an address must have asked for: who opens one or two (a link in a letter) copies nothing."""
+COPY_TYPICAL: Final = 4
+"""And the median of the group: every member of a program's crew works, of visitors most leave soon."""
 COPY_PATHS: Final = 3
 """Paths that hold nine in ten of its requests: people also load files, sessions and messages."""
 COPY_ADDRESSES: Final = 3
+COPY_MOST_ADDRESSES: Final = 500
+"""More addresses with one user agent are the visitors of a common browser; which of them copy cannot be told."""
+COPY_KNOWN: Final = 0.01
+"""Share of all requests that must name a user; in entries that name nobody, being nobody tells nothing."""
 
 
 def _copying(asked: pl.DataFrame) -> pl.DataFrame:
@@ -201,8 +211,12 @@ def _copying(asked: pl.DataFrame) -> pl.DataFrame:
     Return ``address, copied`` (pages in ten minutes) of programs that copy the catalogue from many addresses.
 
     Told by what all requests with one user agent have in common, wherever they come from: nobody is signed in, each
-    page is asked for once, and nothing but a few paths. A browser that many people use fails all three.
+    page is asked for once, and nothing but a few paths. A browser that many people use fails all three. Where any of
+    it cannot be seen (no entry names a user, too many addresses), nobody is accused.
     """
+    nobody = pl.DataFrame(schema={"address": pl.String, "copied": pl.Int64})
+    if asked["user_id"].count() < max(COPY_KNOWN * asked.height, 1):
+        return nobody
     by_agent = asked.filter(
         pl.col("user_agent").is_not_null() & pl.col("agent_kind").is_in(["other", "script", "none"])
     )
@@ -210,13 +224,16 @@ def _copying(asked: pl.DataFrame) -> pl.DataFrame:
     steady = by_agent.group_by("address").agg(
         pl.len().alias("_asks"),
         pl.col("page").n_unique().alias("_different"),
-        pl.col("path").n_unique().alias("_paths"),
         pl.col("user_id").is_not_null().any().alias("_someone"),
     )
-    people = steady.filter(pl.col("_someone") | (pl.col("_different") < COPY_DISTINCT * pl.col("_asks")))
+    people = steady.filter(
+        pl.col("_someone")
+        | (pl.col("_different") < COPY_DISTINCT * pl.col("_asks"))
+        | (pl.col("_different") < COPY_EACH)
+    )
     by_agent = by_agent.join(people.select("address"), on="address", how="anti")
     if by_agent.group_by("user_agent").len().filter(pl.col("len") >= COPY_PAGES).is_empty():
-        return pl.DataFrame(schema={"address": pl.String, "copied": pl.Int64})
+        return nobody
     shape = pl.col("path").str.replace_all(r"/(?:\d+|[0-9a-fA-F-]{8,}|[A-Za-z0-9_-]{24,})(/|$)", "/:id$1")
     by_agent = by_agent.with_columns(shape.alias("path"))
     total = by_agent.group_by("user_agent").agg(
@@ -224,6 +241,12 @@ def _copying(asked: pl.DataFrame) -> pl.DataFrame:
         pl.col("page").n_unique().alias("_pages"),
         pl.col("user_id").is_not_null().sum().alias("_known"),
         pl.col("address").n_unique().alias("_n"),
+    )
+    typical = (
+        by_agent.group_by("user_agent", "address")
+        .agg(pl.col("page").n_unique().alias("_each"))
+        .group_by("user_agent")
+        .agg(pl.col("_each").median())
     )
     top = (
         by_agent.group_by("user_agent", "path")
@@ -241,10 +264,12 @@ def _copying(asked: pl.DataFrame) -> pl.DataFrame:
     copiers = (
         total.join(top, on="user_agent")
         .join(busiest, on="user_agent")
+        .join(typical, on="user_agent")
         .filter(
-            (pl.col("_n") >= COPY_ADDRESSES)
+            pl.col("_n").is_between(COPY_ADDRESSES, COPY_MOST_ADDRESSES)
+            & (pl.col("_each") >= COPY_TYPICAL)
             & (pl.col("copied") >= COPY_PAGES)
-            & (pl.col("_pages") >= COPY_DISTINCT * pl.col("_all"))
+            & (pl.col("_pages") >= COPY_SHARED_OUT * pl.col("_all"))
             & (pl.col("_known") <= 0.02 * pl.col("_all"))
             & (pl.col("_top") >= 0.9 * pl.col("_all"))
         )
