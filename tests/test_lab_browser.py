@@ -115,6 +115,8 @@ def page(lab: Lab) -> Iterator[Any]:
         page.goto(lab.url)
         page.locator(".jp-NotebookPanel .jp-CodeCell").first.wait_for()
         page.get_by_text("headless report").first.wait_for()
+        # "Run all" before the page has its kernel runs nothing, and says nothing
+        page.locator(".jp-StatusBar-Widget, #jp-main-statusbar").get_by_text(re.compile(r"\| Idle$")).first.wait_for()
         _shot(page, "1-opened")
         page.locator(".jp-MarkdownCell").first.click()
         page.locator(".lm-MenuBar-itemLabel", has_text="Run").click()
@@ -148,7 +150,10 @@ def _has(where: Any, text: str | re.Pattern[str]) -> None:
 def _save(page: Any) -> None:
     page.keyboard.press("Escape")
     page.locator(".jp-MarkdownCell").first.click()
-    page.keyboard.press("Control+s")
+    # what widgets show does not make a notebook dirty: only the server's answer says that the file is written anew
+    with page.expect_response(lambda got: got.request.method == "PUT" and "/api/contents/" in got.url) as saved:
+        page.keyboard.press("Control+s")
+    assert saved.value.ok
     page.wait_for_function("() => !document.querySelector('.lm-TabBar-tab.jp-mod-dirty')")
 
 
