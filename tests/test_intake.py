@@ -709,10 +709,16 @@ def running(service: Service) -> Iterator[str]:
 
 @pytest.mark.slow
 def test_a_secret_in_the_address_is_in_no_access_log(
-    service: Service, running: str, caplog: pytest.LogCaptureFixture
+    service: Service, running: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Right or wrong, in the path or by mistake in the query."""
+    access = logging.getLogger("uvicorn.access")
+    # another server in this process may have turned its access log off, which is for the whole process
+    monkeypatch.setattr(access, "handlers", [caplog.handler])
+    monkeypatch.setattr(access, "propagate", False)
+    monkeypatch.setattr(access, "disabled", False)
     caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="uvicorn.access")
     made = senders.pitchey(at=service.clock.now())
     answer = httpx.post(f"{running}{made.path}?secret={SECRETS['pitchey'][1]}", content=made.body)
     wrong = httpx.post(f"{running}/hooks/pitchey/almost%2Fright-secret/x", content=made.body)

@@ -311,6 +311,19 @@ def test_an_id_is_fixed_when_a_run_is_prepared_and_a_retry_keeps_it(sandbox: str
         prepare(order)
 
 
+def test_a_notebook_that_a_full_disk_tore_is_told_and_can_be_tried_again(archive: Path) -> None:
+    """The service tries again what the disk did not take; an error of our own would put the run back for minutes."""
+    from pitchey_ops.errors import RecordError
+    from pitchey_ops.models.outcome import Outcome
+    from pitchey_ops.runbooks.lifecycle import Order, build, prepare
+
+    prepared = prepare(Order(runbook="outage"))
+    whole = prepared.runbook.notebook.read_bytes()
+    (prepared.context.folder / "notebook.ipynb").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(RecordError, match=r"notebook\.ipynb: .* torn .* the disk was full"):
+        build(prepared, Outcome(ending="completed"), executed_s=1.0)
+
+
 def test_what_comes_from_an_alert_never_becomes_part_of_a_path(archive: Path) -> None:
     """Its id, title and service are a stranger's."""
     from pitchey_ops.models.report import Alert

@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..errors import RunError, UsageError
+from ..errors import RecordError, RunError, UsageError
 from ..evidence import ids
 from ..evidence.archive import Archive
 from ..evidence.index import similar_to
@@ -286,7 +286,12 @@ def _tidy_notebook(prepared: Prepared) -> None:
     if not path.exists():
         path.write_bytes(prepared.runbook.notebook.read_bytes())
         return
-    document = json.loads(path.read_bytes())
+    try:
+        document = json.loads(path.read_bytes())
+    except ValueError as exc:
+        raise RecordError(
+            f"{path}: the executed notebook is torn ({exc}); most likely the disk was full. Nothing was archived."
+        ) from exc
     for cell in document.get("cells", ()):
         marks = cell.get("metadata", {}).get("papermill")
         if marks and cell.get("cell_type") == "code" and cell.get("execution_count") is None:
