@@ -39,13 +39,24 @@ def world(tmp_path: Path) -> Iterator[World]:
     made.close()
 
 
+@pytest.fixture(scope="module")
+def lively(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A service on SQLite with one worker, for what it has to live through."""
+    made = World(tmp_path_factory.mktemp("lively") / "world", None)
+    made.start_worker()
+    yield made
+    made.close()
+
+
 def log_of(world: World) -> str:
     """What the workers said."""
     return (world.folder / "workers.log").read_text(encoding="utf-8", errors="replace")
 
 
-def place(world: World, severity: str, runbook: str = "outage", **parameters: object) -> str:
-    """Place an order without an alert and return its run."""
+def place(
+    world: World, severity: str, runbook: str = "outage", queued_at: datetime | None = None, **parameters: object
+) -> str:
+    """Place an order without an alert and return its run; with *queued_at* the queue is said to have it already."""
     now = datetime.now(UTC)
     order = orders.RunOrder(
         incident_id=new_incident_id(now),
@@ -57,6 +68,8 @@ def place(world: World, severity: str, runbook: str = "outage", **parameters: ob
     )
     with world.db.begin() as connection:
         orders.place(connection, order)
+        if queued_at is not None:
+            orders.mark(connection, order.run_id, state="queued", queued_at=queued_at)
     return order.run_id
 
 
@@ -151,50 +164,46 @@ def test_a_run_that_brings_its_worker_down_ends_as_failed_with_a_report(tmp_path
         world.close()
 
 
-def test_a_queue_that_was_lost_is_filled_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_queue_that_was_lost_is_filled_again(lively: World) -> None:
     """Orders are the truth; the queue's own file may be deleted by a person in despair."""
-    run = place(world, "P2")
-    with world.db.begin() as connection:
-        long_ago = datetime(2026, 1, 1, tzinfo=UTC)
-        orders.mark(connection, run, state="queued", queued_at=long_ago)
-    world.start_worker()
-    assert until(lambda: world.finished([run]), LONG_S), log_of(world)
+    run = place(lively, "P2", queued_at=datetime(2026, 1, 1, tzinfo=UTC))
+    assert until(lambda: lively.finished([run]), LONG_S), log_of(lively)
+    assert f"{run} was in the queue and is not any more" in log_of(lively)
 
 
-def test_a_locked_database_holds_a_run_up_and_loses_nothing(world: World) -> None:
+def test_a_locked_database_holds_a_run_up_and_loses_nothing(lively: World) -> None:
     """A backup that holds the lock for a while; without a restart everything goes on."""
-    worker = world.start_worker()
-    run = place(world, "P2")
-    assert until(lambda: bool(world.at("run")), LONG_S), log_of(world)
-    chaos._lock(world, world.root / db.FOLDER, 6.0)
-    assert until(lambda: world.finished([run]), LONG_S), log_of(world)
+    run = place(lively, "P2")
+    assert until(lambda: bool(lively.at("run")), LONG_S), log_of(lively)
+    chaos._lock(lively, lively.root / db.FOLDER, 6.0)
+    assert until(lambda: lively.finished([run]), LONG_S), log_of(lively)
+    (worker,) = lively.processes
     assert worker.poll() is None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a memory disk needs root: full disk and read-only archive NOT tried")
 def test_a_full_disk_and_a_read_only_archive_hold_runs_up_and_lose_nothing(tmp_path: Path) -> None:
     """Clear words in the log, and when there is room again everything goes on without a restart."""
-    tally = chaos.starve(tmp_path, locked_s=1.0, dry_s=2.0)
+    tally = chaos.starve(tmp_path, locked_s=1.0, dry_s=0.5)
     assert tally.good, tally
     text = (tmp_path / "workers.log").read_text()
     assert "No space left" in text or "disk is full" in text
     assert "Read-only" in text or "no right to write" in text
 
 
-def test_the_claim_tells_where_a_run_is(world: World) -> None:
+def test_the_claim_tells_where_a_run_is(lively: World) -> None:
     """The page shows it; a run of which nobody knows anything is worse than a slow one."""
-    run = place(world, "P2")
-    world.start_worker()
+    run = place(lively, "P2")
     seen: set[str] = set()
 
     def over() -> bool:
-        found = world.claim_of(run)
+        found = lively.claim_of(run)
         if found is not None:
             seen.add(found["step"])
-        return world.finished([run])
+        return lively.finished([run])
 
-    assert until(over, LONG_S, every_s=0.005), log_of(world)
+    assert until(over, LONG_S, every_s=0.005), log_of(lively)
     assert "run" in seen
-    assert until(lambda: world.claim_of(run)["step"] == "notify", 30)  # type: ignore[index]
-    with db.reading(world.db) as connection:
-        assert connection.execute(sa.select(claims.c.attempts)).scalar() == 1
+    assert until(lambda: lively.claim_of(run)["step"] == "notify", 30)  # type: ignore[index]
+    with db.reading(lively.db) as connection:
+        assert connection.execute(sa.select(claims.c.attempts).where(claims.c.run_id == run)).scalar() == 1

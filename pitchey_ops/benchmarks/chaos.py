@@ -261,8 +261,10 @@ def freeze(folder: Path, url: str | None, *, troubles: int = 4) -> Tally:
 
 def starve(folder: Path, *, locked_s: float = 45.0, dry_s: float = 10.0, troubles: int = 3) -> Tally:
     """
-    Lock the database, fill the disk and take away the right to write, each while a run is going on.
+    Lock the database and fill the disk, each while a run is going on; let a run begin on a read-only archive.
 
+    Linux makes no disk read-only while a file on it is open for writing; a read-only view of the archive, mounted
+    over it, is possible at any time, and whatever is opened from then on cannot be written.
     The disk is a memory disk of 48 MB, which only root can make; without root the two that need it are told as faults.
     """
     tally = Tally(name="database locked, disk full, archive read-only", troubles=troubles)
@@ -278,18 +280,21 @@ def starve(folder: Path, *, locked_s: float = 45.0, dry_s: float = 10.0, trouble
         crew = [world.start_worker()]
         runs = []
         for number in range(troubles if own_disk else 1):
+            read_only = number >= 2
+            if read_only and not _cover(world.root):
+                tally.faults.append("the archive could not be made read-only: that was NOT tried")
+                break
             runs.append(world.alert(number))
-            if not until(lambda: bool(world.at("run")), 300):
+            if not read_only and not until(lambda: bool(world.at("run")), 300):
                 tally.faults.append("no run began")
                 break
             if number == 0:
                 _lock(world, folder / "database", locked_s)
-            elif number == 1:
-                _fill(disk, functools.partial(_troubled, world, runs[-1], dry_s))
+            elif not read_only:
+                _fill(disk, functools.partial(_troubled, world, runs[-1], dry_s, tally))
             else:
-                _mount("-o", "remount,ro", str(disk))
-                _troubled(world, runs[-1], dry_s)
-                _mount("-o", "remount,rw", str(disk))
+                _troubled(world, runs[-1], dry_s, tally)
+                _uncover(world.root)
             tally.kills[("locked", "full", "read-only")[min(number, 2)]] += 1
             until(functools.partial(world.finished, list(runs)), 240)
             if crew[0].poll() is not None:
@@ -301,7 +306,7 @@ def starve(folder: Path, *, locked_s: float = 45.0, dry_s: float = 10.0, trouble
     finally:
         world.close()
         if own_disk:
-            subprocess.run(["/bin/umount", str(disk)], check=False)  # noqa: S603 - our own mount
+            subprocess.run(["/bin/umount", "--recursive", str(disk)], check=False)  # noqa: S603 - our own mount
     return tally
 
 
@@ -394,6 +399,21 @@ def _mount(*words: str) -> bool:
     return done.returncode == 0
 
 
+def _cover(folder: Path) -> bool:
+    """Mount a read-only view of *folder* over it; whether that was possible."""
+    if not _mount("--bind", str(folder), str(folder)):
+        return False
+    if _mount("-o", "remount,bind,ro", str(folder)):
+        return True
+    _uncover(folder)
+    return False
+
+
+def _uncover(folder: Path) -> None:
+    """Take the read-only view away, even while somebody reads in it."""
+    subprocess.run(["/bin/umount", "--lazy", str(folder)], check=False)  # noqa: S603 - our own mount
+
+
 def _lock(world: World, folder: Path, seconds: float) -> None:
     """Hold the write lock of the service's database and of the queue's, as a stuck backup would."""
     held = []
@@ -407,9 +427,15 @@ def _lock(world: World, folder: Path, seconds: float) -> None:
         connection.close()
 
 
-def _troubled(world: World, run: str, seconds: float) -> None:
+def _troubled(world: World, run: str, seconds: float, tally: Tally) -> None:
     """Wait until the engine says what holds the run up, and let it go on like that for a while."""
-    until(lambda: (world.claim_of(run) or {}).get("trouble") is not None or world.finished([run]), 120)
+
+    def held_up() -> bool:
+        return (world.claim_of(run) or {}).get("trouble") is not None
+
+    until(lambda: held_up() or world.finished([run]), 120)
+    if not held_up():
+        tally.faults.append(f"{run}: nothing held it up")
     time.sleep(seconds)
 
 
