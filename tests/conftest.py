@@ -9,6 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# a busy machine is no counterexample; in CI the examples are the same ones each time
+settings.register_profile(
+    "ours",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=os.environ.get("CI", "").lower() in ("1", "true"),
+)
+settings.load_profile("ours")
 
 # as many worker processes as cores, and small tables: threads of polars would only wait for each other
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
