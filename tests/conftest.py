@@ -11,6 +11,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+# as many worker processes as cores, and small tables: threads of polars would only wait for each other
+os.environ.setdefault("POLARS_MAX_THREADS", "1")
+
+from pitchey_ops.sandbox.generate import build
+from pitchey_ops.sandbox.serve import Running
+
 # a busy machine is no counterexample; in CI the examples are the same ones each time
 settings.register_profile(
     "ours",
@@ -19,12 +25,6 @@ settings.register_profile(
     derandomize=os.environ.get("CI", "").lower() in ("1", "true"),
 )
 settings.load_profile("ours")
-
-# as many worker processes as cores, and small tables: threads of polars would only wait for each other
-os.environ.setdefault("POLARS_MAX_THREADS", "1")
-
-from pitchey_ops.sandbox.generate import build
-from pitchey_ops.sandbox.serve import Running
 
 for _name in [name for name in os.environ if name.startswith("PITCHEY_OPS_")]:
     del os.environ[_name]  # what a person has set at home must not decide what the tests say
