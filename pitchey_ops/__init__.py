@@ -2,7 +2,7 @@
 Executable incident runbooks for the Pitchey platform.
 
 A notebook needs one name: `investigate`. It is imported when it is first used, so that the command line
-stays quick.
+stays quick; what only the answers need is not imported with it, so that a cold start can ask while it imports that.
 """
 
 from __future__ import annotations
@@ -17,8 +17,12 @@ __all__ = ["Run", "investigate"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from .runbooks import investigate, run
+    if name == "investigate":
+        from .runbooks.investigate import investigate
 
-        return {"Run": run.Run, "investigate": investigate.investigate}[name]
+        return investigate
+    if name == "Run":
+        from .runbooks.run import Run
+
+        return Run
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

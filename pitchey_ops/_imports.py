@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+import warnings
+from types import ModuleType
 
 UNNEEDED = (
     "rfc3987_syntax",  # jsonschema parses a grammar for a second; it only adds checks of IRIs
     "httpx._main",  # httpx's command line, with rich and pygments
+)
+UNNEEDED_HEADLESS = (
+    "debugpy",  # a debugger for a kernel that nobody sits before
+    "mpl_toolkits.mplot3d",  # nothing is drawn in three dimensions
 )
 
 
@@ -18,3 +25,41 @@ def lighten() -> None:
     """
     for name in UNNEEDED:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]
+
+
+def lighten_headless() -> None:
+    """
+    Do as `lighten` for a kernel that nobody sits before: what is for people alone is left out, too.
+
+    Such a kernel lives for one run, whose answers are a million small objects that stay: the collector of cycles, which
+    would look through them again and again for nothing, looks rarely.
+    """
+    global _headless
+    lighten()
+    gc.set_threshold(100_000, 50, 50)
+    _headless = True
+    for name in UNNEEDED_HEADLESS:
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
+    warnings.filterwarnings("ignore", message="Unable to import Axes3D")
+
+
+def lighten_drawing() -> None:
+    """
+    Shorten what follows, the import of SciPy and Matplotlib, where `lighten_headless` was called; else do nothing.
+
+    SciPy imports all that NumPy offers: its wrapper of Fortran is left empty. Matplotlib writes the help texts of its
+    classes anew at each start, a third of its import: they stay empty. Figures and results are the same.
+    """
+    if not _headless or "scipy.special" in sys.modules:
+        return
+    import numpy as np
+    from matplotlib import artist as artists
+
+    if "numpy.f2py" not in sys.modules:
+        empty = ModuleType("numpy.f2py")
+        sys.modules["numpy.f2py"] = empty
+        setattr(np, "f2py", empty)  # noqa: B010 - a name that NumPy itself sets only when it is asked for
+    artists.kwdoc = lambda artist: ""
+
+
+_headless = False

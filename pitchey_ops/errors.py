@@ -41,8 +41,8 @@ class ConfigError(UsageError):
     def __init__(self, where: str, faults: Sequence[str]) -> None:
         self.where = where
         self.faults = tuple(faults)
-        lines = "\n".join(f"  - {fault}" for fault in self.faults)
-        super().__init__(f"{where}: {len(self.faults)} fault(s), nothing was done.\n{lines}")
+        self.head = f"{where}: {len(self.faults)} fault{'s' * (len(self.faults) != 1)}, nothing was done."
+        super().__init__("\n".join([self.head, *(f"  - {fault}" for fault in self.faults)]))
 
 
 class SourceError(OpsError):

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from datetime import date, time
 from difflib import get_close_matches
+from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -168,7 +169,7 @@ class Settings(BaseSettings):
     platform_deployment_routes: Names = ("/api/pitches",)
 
     services: Names = Field((), description="Log services to ask for by name (the store's cut hides names)")
-    own_networks: Names = Field((), description="Never to be blocked or accused: offices, monitors")
+    own_networks: Names = Field((), description="Offices, monitors: never blocked; an attack from there is left open")
     contacts: Mapping[str, Any] = Field(default_factory=dict)
     thresholds: Thresholds = Thresholds()  # type: ignore[call-arg]
 
@@ -399,6 +400,10 @@ def load(environment: str | None = None, *, overrides: Mapping[str, Any] | None 
     return settings.model_copy(update={"environment": name, "history_url": settings.history_url or _own(settings)})
 
 
+_parsed = lru_cache(maxsize=8)(yaml.safe_load)
+"""A service reads the same file several times a run; nobody changes what comes of it."""
+
+
 def _own(settings: Settings) -> SecretStr | None:
     """Return the address of the service's own history where it lies beside the archive, as it does by default."""
     place = settings.archive_root() / OWN_HISTORY
@@ -452,7 +457,7 @@ def _read(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as exc:
         raise ConfigError(str(path), [f"is not UTF-8 text (byte {exc.start})"]) from exc
     try:
-        values = yaml.safe_load(text)
+        values = _parsed(text)
     except yaml.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
@@ -503,6 +508,7 @@ def _misspelt(environment: Mapping[str, str]) -> list[str]:
 def _fault(error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"]) or "settings"
     if error["type"] == "extra_forbidden":
-        near = get_close_matches(where, Settings.model_fields, n=1)
+        known = [*Settings.model_fields, *(f"thresholds.{name}" for name in Thresholds.model_fields)]
+        near = get_close_matches(where, known, n=1)
         return f"{where[:60]}: unknown setting" + (f"; did you mean {near[0]}?" if near else " (see README, Settings)")
     return f"{where}: {error['msg'].removeprefix('Value error, ')}"

@@ -12,11 +12,13 @@ import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from ..errors import RecordError
+from ..settings import home
 from .canonical import canonical
 from .signing import Signer
 
@@ -59,9 +61,24 @@ class RunFacts:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
+CODE = "pitchey-ops code"
+"""Under this name `versions` tells the code apart that one version number stands for while it is developed."""
+
+
+@cache
+def code_digest() -> str:
+    """Return 16 hexadecimal digits of the SHA-256 of all that a report is made by: the package, and the notebooks."""
+    package = Path(__file__).resolve().parents[1]
+    files = [path for end in ("*.py", "*.yaml") for path in package.rglob(end)]
+    whole = hashlib.sha256()
+    for path in [*sorted(files), *sorted((home() / "notebooks").glob("*.ipynb"))]:
+        whole.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return whole.hexdigest()[:16]
+
+
 def versions(package_version: str, others: Sequence[str] = _DEPENDENCIES) -> dict[str, str]:
     """Return the versions of this package, Python and what results depend on."""
-    found = {"pitchey-ops": package_version, "python": platform.python_version()}
+    found = {"pitchey-ops": package_version, CODE: code_digest(), "python": platform.python_version()}
     for name in others:
         try:
             found[name] = metadata.version(name)

@@ -9,6 +9,7 @@ import os
 import secrets
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,11 @@ class Recorder:
         self._lock = threading.Lock()
         self._keys: set[str] = set()
         self._fd = os.open(folder / LINES, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-        _drop_cut_line(self._fd)
+        try:
+            _drop_cut_line(self._fd)
+        except BaseException:
+            os.close(self._fd)
+            raise
 
     def exchange(self, exchange: Exchange, *, salt: str | None = None) -> None:
         """
@@ -150,15 +155,62 @@ def read_lines(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             yield row.pop("record"), row
 
 
-def read_exchanges(folder: Path) -> list[Exchange]:
-    """Return every exchange recorded under *folder*, in the order in which they were recorded."""
-    found = []
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """
+    Everything that a recorder wrote, read once.
+
+    Attributes
+    ----------
+    exchanges
+        In the order in which they were recorded.
+    salts
+        The salt of each by its key.
+    events
+        What was recorded beside them, in order, each with its kind under ``record``.
+    """
+
+    exchanges: list[Exchange]
+    salts: dict[str, str]
+    events: list[dict[str, Any]]
+
+
+def read_recorded(folder: Path) -> Recorded:
+    """
+    Return everything recorded under *folder*.
+
+    Raises
+    ------
+    RecordError
+        A body that was stored apart is missing or damaged.
+    """
+    found = Recorded(exchanges=[], salts={}, events=[])
     for kind, row in read_lines(folder):
         if kind != "exchange":
+            found.events.append({"record": kind, **row})
             continue
         digest = row.get("body_sha256")
-        found.append(Exchange.from_json(row, body=load_body(folder, digest) if digest else None))
+        found.exchanges.append(Exchange.from_json(row, body=load_body(folder, digest) if digest else None))
+        found.salts[row["key"]] = row["salt"]
     return found
+
+
+def has_event(folder: Path, kind: str) -> bool:
+    """Whether an event of *kind* was recorded under *folder*; lines that cannot be one are not taken apart."""
+    path = folder / LINES
+    if not path.exists():
+        return False
+    mark = json.dumps(kind).encode()
+    with path.open("rb") as file:
+        return any(
+            line.endswith(b"\n") and mark in line[: len(mark) + 16] and json.loads(line)["record"] == kind
+            for line in file
+        )
+
+
+def read_exchanges(folder: Path) -> list[Exchange]:
+    """Return every exchange recorded under *folder*, in the order in which they were recorded."""
+    return read_recorded(folder).exchanges
 
 
 def read_salts(folder: Path) -> dict[str, str]:

@@ -94,10 +94,12 @@ class FileAnswers:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        opened: sqlite3.Connection | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
             # opened here, used by the thread that asks, one at a time
-            self._db = sqlite3.connect(folder / "answers-2.sqlite3", timeout=2.0, check_same_thread=False)
+            opened = sqlite3.connect(folder / "answers-2.sqlite3", timeout=2.0, check_same_thread=False)
+            self._db = opened
             self._db.execute("pragma page_size = 65536")  # answers are large: fewer and larger writes
             self._db.execute("pragma journal_mode = wal")
             self._db.execute("pragma synchronous = off")
@@ -109,6 +111,8 @@ class FileAnswers:
             self.usable = True
         except (OSError, sqlite3.Error):
             self.usable = False
+            if opened is not None:  # the disk is full, say: nothing may keep it from being mounted anew
+                opened.close()
 
     def get(self, question: Question, now: datetime) -> Exchange | None:
         """Return an answer that is at most ``question.share_for_s`` old, or None."""
@@ -118,7 +122,7 @@ class FileAnswers:
             row = self._db.execute("select row, body from answers where digest = ?", (digest(question),)).fetchone()
             kept = None if row is None else Exchange.from_json(json.loads(row[0]), body=bytes(row[1]))
         except (sqlite3.Error, ValueError, KeyError, TypeError):  # damaged, or of another version
-            self.usable = False
+            self.close()
             return None
         return kept if kept is not None and _fresh(kept, question, now) else None
 
@@ -140,8 +144,16 @@ class FileAnswers:
 
     def drop(self, question: Question) -> None:
         """Forget what is remembered for *question*; what cannot be forgotten ends with its interval."""
+        if not self.usable:
+            return
         with suppress(sqlite3.Error), self._db:
             self._db.execute("delete from answers where digest = ?", (digest(question),))
+
+    def close(self) -> None:
+        """Let go of the file; nothing is shared any more."""
+        if self.usable:
+            self._db.close()
+            self.usable = False
 
     @asynccontextmanager
     async def alone(self, question: Question) -> AsyncIterator[None]:

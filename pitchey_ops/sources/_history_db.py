@@ -6,13 +6,14 @@ import asyncio
 import json
 import sqlite3
 from contextlib import closing
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
-
-import psycopg
 
 from ..settings import Settings
 from ._sql import Database
+
+if TYPE_CHECKING:
+    import psycopg
 
 BUSY_S = 1.0
 STEPS = 10_000
@@ -88,6 +89,8 @@ class SqliteHistory:
 
     def _as_told(self, exc: Exception, *, over: bool) -> psycopg.Error:
         """Return the error of a server that means the same, so that one place tells what it means for a run."""
+        import psycopg
+
         text = str(exc)
         if over and "interrupt" in text:
             return psycopg.errors.QueryCanceled(f"the statement took longer than {self._timeout_s:g} s")

@@ -27,7 +27,6 @@ from typing import Protocol, runtime_checkable
 from urllib.parse import urljoin, urlsplit
 
 import httpx
-import psycopg
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
@@ -111,8 +110,16 @@ class RecordsMany(Records, Protocol):
         ...
 
 
+class Closes(Protocol):
+    """Holds files open until it is told to let go of them."""
+
+    def close(self) -> None:
+        """Let go of every file."""
+        ...
+
+
 class LiveChannel:
-    """Asks for real. One per run; used inside one event loop."""
+    """Asks for real. One per run; used inside one event loop. *owned* is closed with it."""
 
     def __init__(
         self,
@@ -126,7 +133,9 @@ class LiveChannel:
         answers: Answers,
         transport: httpx.AsyncBaseTransport | None = None,
         database: Database | None = None,
+        owned: Sequence[Closes] = (),
     ) -> None:
+        self._owned = owned
         self._settings = settings
         self._budget = budget
         self._clock = clock
@@ -141,7 +150,7 @@ class LiveChannel:
         self._wires: dict[str, list[Connection]] = {}
         self._rough: set[str] = set()
         self._open_names: dict[tuple[str, ...], bool] = {}
-        self._archive_since: datetime | None = None
+        self._archive_since_s: float | None = None
         self._sockets = transport is None
         self._http = httpx.AsyncClient(
             transport=_Unfollowed(transport or httpx.AsyncHTTPTransport(trust_env=False)),
@@ -158,7 +167,9 @@ class LiveChannel:
         self._history: History | None = None
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, and what else is this channel's own."""
+        for one in self._owned:
+            one.close()
         for connection in (one for many in self._wires.values() for one in many):
             connection.abort()
         await self._http.aclose()
@@ -215,11 +226,11 @@ class LiveChannel:
     async def _asked_or_shared(self, question: Question) -> Exchange:
         if question.share_for_s <= 0:
             return await self._asked(question)
+        if question.minimum_interval:  # not looked for before it is our turn: who asks now has left word, no answer
+            return await self._asked_alone(question)
         shared = self._shared(question)
         if shared is not None:
             return shared
-        if question.minimum_interval:
-            return await self._asked_alone(question)
         exchange = await self._asked(question)
         if _may_be_shared(question, exchange):
             self._answers.put(self._as_shared(question), exchange)
@@ -243,7 +254,7 @@ class LiveChannel:
             if shared is not None:
                 return shared
             # a run that dies while it asks must not make the next one ask again
-            left = self._unasked(question, "not_asked", "another run asked this and did not live to keep the answer")
+            left = self._unasked(question, "not_asked", "another run began to ask this and left no answer")
             if not self._answers.usable or not self._answers.put(pooled, left):
                 return self._unasked(question, "not_asked", unsure)
             exchange = await self._asked(question)
@@ -423,10 +434,10 @@ class LiveChannel:
 
     def _archive_left_s(self) -> float:
         """Seconds left for the archive: thousands of small reads must not take the run's time from the rest."""
-        now = self._clock.now()
-        if self._archive_since is None:
-            self._archive_since = now
-        return self._settings.archive_time_s - (now - self._archive_since).total_seconds()
+        now_s = _tick()
+        if self._archive_since_s is None:
+            self._archive_since_s = now_s
+        return self._settings.archive_time_s - (now_s - self._archive_since_s)
 
     def _slot(self, question: Question) -> str:
         """Name what counts as one host; the sandbox's one origin plays many."""
@@ -602,8 +613,11 @@ class LiveChannel:
                 outcome, detail, body = "too_large", "the result is larger than the limit", b""
         except TimeoutError:
             outcome, detail = "timeout", "no result in time"
-        except psycopg.Error as exc:
-            outcome, state = reason_of(exc)
+        except Exception as exc:
+            reason = reason_of(exc)
+            if reason is None:
+                raise
+            outcome, state = reason
             detail = f"{state or 'no connection'}: {_words(exc, 'the statement failed')}"
         took_ms = round((_tick() - began) * 1000, 3)
         detail = self._redactor.text(detail)

@@ -48,6 +48,7 @@ class FileSlots:
         self._per_host = per_host
         self._waiting: dict[str, asyncio.Semaphore] = {}
         self._free: dict[str, list[int]] = {}
+        self._closed = False
 
     @asynccontextmanager
     async def hold(self, host: str) -> AsyncIterator[None]:
@@ -60,12 +61,15 @@ class FileSlots:
             try:
                 yield
             finally:
-                if descriptor is not None:
+                if descriptor is not None and self._closed:
+                    os.close(descriptor)
+                elif descriptor is not None:
                     fcntl.flock(descriptor, fcntl.LOCK_UN)
                     self._free[host].append(descriptor)
 
     def close(self) -> None:
-        """Let go of every file."""
+        """Let go of every file; a slot that is held is let go of at its end."""
+        self._closed = True
         for descriptors in self._free.values():
             while descriptors:
                 os.close(descriptors.pop())

@@ -8,12 +8,12 @@ import math
 import re
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
-
-import psycopg
-from psycopg.rows import tuple_row
+from typing import TYPE_CHECKING, Any
 
 from ..models.observation import Reason
+
+if TYPE_CHECKING:
+    import psycopg  # imported where a database is read: most runs have none, and it takes a tenth of a second
 
 CONNECT_TIMEOUT_S = 3
 
@@ -39,8 +39,16 @@ _AT_CONNECTING: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 """What a server says when it turns a connection away; the driver hands on its text alone (PostgreSQL, appendix A)."""
 
 
-def reason_of(exc: psycopg.Error) -> tuple[Reason, str]:
-    """Return why there is no result, and the SQLSTATE; empty where no server said anything."""
+def reason_of(exc: Exception) -> tuple[Reason, str] | None:
+    """
+    Return why there is no result, and the SQLSTATE, empty where no server said anything.
+
+    None where *exc* is no error of a database.
+    """
+    import psycopg
+
+    if not isinstance(exc, psycopg.Error):
+        return None
     state = exc.sqlstate or ""
     if isinstance(exc, psycopg.errors.ConnectionTimeout):
         return "timeout", state
@@ -79,6 +87,8 @@ class Database:
         psycopg.Error
             As the server or the network gave it.
         """
+        from psycopg.rows import tuple_row
+
         async with self._turn:
             connection = await self._connected()
             async with (
@@ -97,6 +107,8 @@ class Database:
             self._connection = None
 
     async def _connected(self) -> psycopg.AsyncConnection[Any]:
+        import psycopg
+
         if self._connection is None or self._connection.closed:
             self._connection = await psycopg.AsyncConnection.connect(
                 self._url,

@@ -267,7 +267,9 @@ def parse_points(
                 )
             )
     rows.sort(key=lambda row: row[0])
-    frame = pl.DataFrame(rows, schema={**POINTS, "at": pl.Int64}, orient="row")
+    schema = {**POINTS, "at": pl.Int64}
+    columns = zip(*rows, strict=True) if rows else [()] * len(schema)
+    frame = pl.DataFrame(dict(zip(schema, map(list, columns), strict=True)), schema=schema)
     return frame.with_columns(pl.col("at").cast(UTC_MS)), rejected
 
 

@@ -8,6 +8,7 @@ time parameters: those change nothing about the cut, and without them runs can s
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -310,8 +311,9 @@ def parse_entries(
                 if fault == "counter":
                     names.update(_counted(item.get("services")))
                 continue
-        own = text_of(item.get("service"))
+        own = item.get("service")
         if own is not None:
+            own = own if type(own) is str else str(text_of(own))
             names.add(own)
         if service is not None and own != service:
             rejected["other_service"] += 1
@@ -319,7 +321,8 @@ def parse_entries(
         rows.append(_row(item, own, observation))
     rows.sort(key=itemgetter(0, 4))
     entries = _frame(rows)
-    in_window = sum(1 for row in rows if window.start_ms <= row[0] < window.end_ms)
+    at = itemgetter(0)
+    in_window = bisect_left(rows, window.end_ms, key=at) - bisect_left(rows, window.start_ms, key=at)
     return Parsed(
         entries=entries,
         rejected=rejected,
@@ -373,26 +376,30 @@ def _counted(services: Any) -> Iterable[str]:
 
 def _row(item: Mapping[str, Any], service: str | None, observation: str) -> tuple[Any, ...]:
     get = item.get
-    level = text_of(get("level"))
+    level = get("level")
+    if level is not None:
+        level = level.lower() if type(level) is str else str(text_of(level)).lower()
     status, duration_ms = get("statusCode"), get("responseTime")
     if status is not None:
         status = number(status)
     if duration_ms is not None:
         duration_ms = number(duration_ms)
     event = account = release = None
-    tags, metadata = mapping(get("tags")), mapping(get("metadata"))
+    stack = get("errorStack")
+    tags, metadata = get("tags"), get("metadata")
     if tags or metadata:
+        tags, metadata = mapping(tags), mapping(metadata)
         event = _first(tags, metadata, "event")
         account = _first(tags, metadata, "user")
         release = _first(metadata, tags, "release", "version")
     return (
         int(item["timestamp"]),
         service,
-        None if level is None else level.lower(),
+        level,
         *[value if value is None or type(value) is str else text_of(value) for value in map(get, _TEXTS)],
         int(status) if status is not None and 100 <= status <= 999 else None,
         duration_ms if duration_ms is not None and duration_ms >= 0 else None,
-        text_of(get("errorStack")),
+        stack if stack is None or type(stack) is str else text_of(stack),
         event,
         account,
         release,

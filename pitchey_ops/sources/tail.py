@@ -59,6 +59,8 @@ class TailSeen:
         Seconds of watching.
     scheduled
         Invocations by the clock (cron triggers and alarms) among the events.
+    failed
+        Invocations that ended ``ok`` and answered with a 5xx: the Worker caught its own failure, its users met it.
     """
 
     events: int
@@ -67,6 +69,7 @@ class TailSeen:
     sampled: bool = False
     watched_s: float = 0.0
     scheduled: int = 0
+    failed: int = 0
 
 
 class LiveTail(Source):
@@ -120,7 +123,7 @@ def read_tail(exchange: Exchange) -> Reading[TailSeen]:
     outcomes: Counter[str] = Counter()
     exceptions: Counter[str] = Counter()
     times: list[datetime] = []
-    scheduled = 0
+    scheduled = failed = 0
     sampled = False
     for event in objects(value["events"]):
         if is_notice(event):
@@ -129,6 +132,8 @@ def read_tail(exchange: Exchange) -> Reading[TailSeen]:
         outcome = event.get("outcome")
         _add(outcomes, excerpt(outcome, _OUTCOME) if isinstance(outcome, str) and outcome.strip() else "unknown")
         scheduled += "scheduledTime" in mapping(event.get("event"))
+        answered = number(mapping(mapping(event.get("event")).get("response")).get("status"))
+        failed += outcome == "ok" and answered is not None and answered >= 500
         for exception in objects(event.get("exceptions")):
             _add(exceptions, _exception(exception))
         at = moment_ms(event.get("eventTimestamp"))
@@ -143,6 +148,7 @@ def read_tail(exchange: Exchange) -> Reading[TailSeen]:
             sampled=sampled,
             watched_s=watched_s,
             scheduled=scheduled,
+            failed=failed,
         ),
         status="observed" if events else "no_data",
         coverage=Coverage(
