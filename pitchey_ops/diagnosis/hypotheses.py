@@ -12,7 +12,7 @@ The values are judgements, tuned on the sandbox's ``tune`` scenarios alone and m
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,11 @@ class Hypothesis:
         What to do first when this leads (an id of ``runbook_steps.yaml``).
     settles
         What would confirm or refute it.
+    rests_on
+        The rule without whose look the title is said with a question mark: it claims what nobody saw.
+    felt
+        Users cannot but feel it: what services say of it while everybody is served as before is said of something
+        else, such as an analyst's own statements, a copy, a trial or a job at night.
     """
 
     id: str
@@ -41,11 +46,13 @@ class Hypothesis:
     next_step: str
     settles: str
     severity_floor: str = "P4"
-    needs: tuple[str, ...] = field(default=())
+    rests_on: str = ""
+    felt: bool = False
 
 
 _CALM = {
     "users_failing": -12.0,
+    "users_refused": -10.0,
     "latency_high": -9.0,
     "api_unreachable": -12.0,
     "api_partly_failing": -8.0,
@@ -96,6 +103,8 @@ _LEAVES_MOST_ALONE = (
     "cache_degraded",
     "storage_degraded",
     "database_slow",
+    "schema_drift",
+    "worker_limits",
 )
 
 _WRITTEN: tuple[Hypothesis, ...] = (
@@ -105,10 +114,10 @@ _WRITTEN: tuple[Hypothesis, ...] = (
         prior=-3,
         weighs={
             "deployment_before_onset": 12,
-            "no_deployment_before_onset": -14,
+            "no_deployment_before_onset": -9,
             "errors_of_new_release": 9,
             "errors_of_all_releases": -6,
-            "code_exceptions_new": 9,
+            "code_exceptions_new": 10,
             "users_failing": 3,
             "users_not_failing": -7,
             "edge_exception_page": 4,
@@ -129,7 +138,12 @@ _WRITTEN: tuple[Hypothesis, ...] = (
             "db_errors": -3,
             "db_locks": -4,
             "db_slow": -4,
+            "storage_errors": -5,
+            "cache_errors": -3,
+            "users_refused": 7,
         },
+        rests_on="deployments",
+        felt=True,
         next_step="outage.rollback",
         settles="roll back in staging, or compare error shares of the old and the new version",
         severity_floor="P3",
@@ -151,6 +165,7 @@ _WRITTEN: tuple[Hypothesis, ...] = (
             "fails_before_worker": -3,
             "db_errors": 6,
         },
+        felt=True,
         next_step="database.connectivity",
         settles="a direct connection to the database",
         severity_floor="P2",
@@ -173,6 +188,7 @@ _WRITTEN: tuple[Hypothesis, ...] = (
             "fails_before_worker": -3,
             "db_errors": 6,
         },
+        felt=True,
         next_step="database.leaks",
         settles="pg_stat_activity: who holds the connections, and since when",
         severity_floor="P3",
@@ -194,6 +210,7 @@ _WRITTEN: tuple[Hypothesis, ...] = (
             "fails_before_worker": -3,
             "db_errors": 4,
         },
+        felt=True,
         next_step="database.slow-queries",
         settles="pg_stat_statements: which statements got slower",
     ),
@@ -212,6 +229,7 @@ _WRITTEN: tuple[Hypothesis, ...] = (
             "fails_before_worker": -3,
             "db_errors": 4,
         },
+        felt=True,
         next_step="database.slow-queries",
         settles="the blocking chain in pg_locks",
     ),
@@ -223,11 +241,11 @@ _WRITTEN: tuple[Hypothesis, ...] = (
             "schema_errors": 20,
             "deployment_before_onset": 2,
             "users_failing": 2,
-            "users_not_failing": -5,
             "edge_fails_alike": -10,
             "fails_before_worker": -3,
             "db_errors": 2,
         },
+        felt=True,
         next_step="outage.rollback",
         settles="the migrations that were applied, against those that the release expects",
         severity_floor="P3",
@@ -240,7 +258,8 @@ _WRITTEN: tuple[Hypothesis, ...] = (
             "credentials_rejected": 17,
             "token_signature_errors": 3,
             "users_failing": 2,
-            "auth_normal": -8,
+            "auth_failing": 2,
+            "auth_normal": -3,
             "deployment_before_onset": -2,
             "brute_force_seen": -3,
             "edge_fails_alike": -10,
@@ -272,6 +291,7 @@ _WRITTEN: tuple[Hypothesis, ...] = (
             "edge_fails_by_route": -8,
             "traffic_surge": -9,
         },
+        felt=True,
         next_step="outage.cf-dashboard",
         settles="requests from another network; Cloudflare's status page by component and region",
         severity_floor="P3",
@@ -294,6 +314,7 @@ _WRITTEN: tuple[Hypothesis, ...] = (
             "edge_fails_alike": 2,
             "rate_bypass_seen": -3,
         },
+        felt=True,
         next_step="outage.under-attack",
         settles="requests by network, country and agent at the edge",
     ),
@@ -305,7 +326,7 @@ _WRITTEN: tuple[Hypothesis, ...] = (
             "auth_probe_failing": 6,
             "auth_failing": 12,
             "token_signature_errors": 10,
-            "credentials_rejected": -4,
+            "credentials_rejected": -8,
             "auth_normal": -12,
             "brute_force_seen": -8,
             "db_refused": -4,
@@ -319,6 +340,8 @@ _WRITTEN: tuple[Hypothesis, ...] = (
             "schema_errors": -4,
             "db_errors": -3,
             "errors_unexplained": 1,
+            "traffic_surge": -6,
+            "rate_limited_users": -3,
         },
         next_step="error-rate.auth-verify",
         settles="a sign-in with a test account",
@@ -331,8 +354,12 @@ _WRITTEN: tuple[Hypothesis, ...] = (
         weighs={
             "third_party_errors": 15,
             "deployment_before_onset": -2,
+            "errors_of_new_release": -6,
             "code_exceptions_new": -4,
-            "db_refused": -4,
+            "credentials_rejected": -4,
+            "db_refused": -6,
+            "db_slow": -3,
+            "storage_errors": -3,
             "edge_fails_alike": -10,
             "fails_before_worker": -3,
             "errors_unexplained": 2,
@@ -350,6 +377,8 @@ _WRITTEN: tuple[Hypothesis, ...] = (
             "latency_high": 2,
             "db_slow": -1,
             "storage_errors": -4,
+            "cloudflare_incident_open": -5,
+            "edge_network_page": -4,
             "edge_fails_alike": -10,
             "fails_before_worker": -3,
         },
@@ -363,6 +392,8 @@ _WRITTEN: tuple[Hypothesis, ...] = (
         weighs={
             "storage_errors": 17,
             "cache_errors": -4,
+            "cloudflare_incident_open": -3,
+            "edge_network_page": -4,
             "latency_high": 1,
             "edge_fails_alike": -10,
             "fails_before_worker": -3,
@@ -376,13 +407,14 @@ _WRITTEN: tuple[Hypothesis, ...] = (
         prior=-8,
         weighs={
             "worker_limits": 19,
-            "edge_limit_page": 7,
-            "worker_outcomes_normal": -10,
+            "edge_limit_page": 15,
+            "worker_outcomes_normal": -6,
             "users_failing": 1,
             "latency_high": 1,
             "traffic_surge": -4,
             "edge_fails_alike": -10,
         },
+        felt=True,
         next_step="performance.worker",
         settles="CPU time per invocation at P99, before and after",
     ),
@@ -392,10 +424,12 @@ _WRITTEN: tuple[Hypothesis, ...] = (
         prior=-8,
         weighs={
             "js_errors_new": 13,
+            "users_refused": 2,
             "chunk_errors": 5,
             "assets_missing": 2,
             "errors_of_new_release": 6,
             "cors_errors": -8,
+            "storage_errors": -5,
             "users_failing": -3,
             "code_exceptions_new": -3,
             "edge_fails_alike": -9,
@@ -410,7 +444,7 @@ _WRITTEN: tuple[Hypothesis, ...] = (
         weighs={
             "assets_missing": 14,
             "assets_heavy": 8,
-            "chunk_errors": 7,
+            "chunk_errors": 11,
             "vitals_poor": 1,
             "js_errors_new": -1,
             "users_failing": -3,
@@ -456,6 +490,7 @@ _WRITTEN: tuple[Hypothesis, ...] = (
             "users_failing": -8,
             "db_refused": -6,
             "rate_bypass_seen": -2,
+            "injection_seen": -3,
             "traffic_surge": -8,
         },
         next_step="security.block-ips",
@@ -482,7 +517,8 @@ _WRITTEN: tuple[Hypothesis, ...] = (
         prior=-9,
         weighs={
             "scraping_seen": 17,
-            "traffic_surge": 1,
+            "traffic_surge": -5,
+            "rate_limited_users": -5,
             "no_attack_seen": -14,
             "rate_bypass_seen": -11,
             "injection_seen": -4,
@@ -497,8 +533,9 @@ _WRITTEN: tuple[Hypothesis, ...] = (
         prior=-10,
         weighs={
             "rate_bypass_seen": 19,
-            "no_attack_seen": -14,
+            "no_attack_seen": -9,
             "scraping_seen": 0,
+            "injection_seen": -4,
             "brute_force_seen": -2,
             "users_failing": -4,
             "traffic_surge": -10,
@@ -515,11 +552,11 @@ _WRITTEN: tuple[Hypothesis, ...] = (
             "arrivals_stopped": 5,
             "platform_contradicted": 5,
             "log_flow_stopped": 10,
-            "metric_flow_stopped": 7,
+            "metric_flow_stopped": 10,
             "monitoring_failing": 5,
             "scheduled_missing": -9,
             "users_failing": -20,
-            "log_flow_seen": -8,
+            "log_flow_seen": -4,
             "code_exceptions_new": -3,
         },
         next_step="monitoring.end-to-end",
@@ -580,7 +617,7 @@ _WRITTEN: tuple[Hypothesis, ...] = (
             "edge_exception_page": -8,
             "edge_limit_page": -8,
             "edge_network_page": -8,
-            "js_errors_new": -6,
+            "js_errors_new": -8,
             "chunk_errors": -8,
             "assets_missing": -9,
             "assets_heavy": -5,
@@ -592,7 +629,7 @@ _WRITTEN: tuple[Hypothesis, ...] = (
             "scraping_seen": -10,
             "rate_bypass_seen": -10,
             "platform_contradicted": -5,
-            "log_flow_stopped": -8,
+            "log_flow_stopped": -10,
             "metric_flow_stopped": -6,
             "scheduled_missing": -8,
             "monitoring_failing": -6,
@@ -605,9 +642,69 @@ _WRITTEN: tuple[Hypothesis, ...] = (
     ),
 )
 
-HYPOTHESES: tuple[Hypothesis, ...] = tuple(
-    replace(one, weighs={**_ELSEWHERE, **one.weighs}) if one.id in _LEAVES_MOST_ALONE else one for one in _WRITTEN
+_BY_OTHERS = {
+    "users_refused": -4.0,
+    "db_refused": -6.0,
+    "db_pool_saturated": -5.0,
+    "db_slow": -5.0,
+    "db_locks": -6.0,
+    "schema_errors": -5.0,
+    "credentials_rejected": -5.0,
+    "third_party_errors": -5.0,
+    "cache_errors": -5.0,
+    "storage_errors": -5.0,
+    "worker_limits": -5.0,
+    "cors_errors": -6.0,
+    "chunk_errors": -6.0,
+    "js_errors_new": -4.0,
+    "assets_missing": -6.0,
+    "alerts_failing": -6.0,
+    "log_flow_stopped": -5.0,
+    "scheduled_missing": -5.0,
+    "edge_exception_page": -4.0,
+    "edge_network_page": -5.0,
+}
+"""
+What an attack does not bring about, about half as strong as against "nothing is wrong". Somebody tries doors at any
+time, so that an attack beside another trouble is common; another trouble beside an attack is not.
+"""
+_ATTACKS = ("brute_force", "injection_attack", "scraping", "rate_limit_bypass")
+
+_ANSWERING = {
+    "users_refused": -4.0,
+    "api_unreachable": -10.0,
+    "api_partly_failing": -6.0,
+    "edge_limit_page": -10.0,
+    "edge_exception_page": -6.0,
+    "edge_network_page": -8.0,
+}
+"""What a broken page or a silent monitor leaves as it was: the API answers our own probes."""
+_API_ANSWERS_STILL = (
+    "frontend_build",
+    "frontend_assets",
+    "web_vitals_regression",
+    "monitoring_blind",
+    "monitoring_stopped",
+    "alert_channel_broken",
 )
+
+_SHARED: tuple[tuple[tuple[str, ...], Mapping[str, float]], ...] = (
+    (_LEAVES_MOST_ALONE, _ELSEWHERE),
+    (_ATTACKS, _BY_OTHERS),
+    (_API_ANSWERS_STILL, _ANSWERING),
+)
+
+
+def _whole(one: Hypothesis) -> Hypothesis:
+    """Return *one* with what it shares with others of its sort; what is written for itself counts first."""
+    weighs = dict(one.weighs)
+    for ids, shared in _SHARED:
+        if one.id in ids:
+            weighs = {**shared, **weighs}
+    return replace(one, weighs=weighs)
+
+
+HYPOTHESES: tuple[Hypothesis, ...] = tuple(map(_whole, _WRITTEN))
 """Every hypothesis of the design, in its order."""
 
 BY_ID: dict[str, Hypothesis] = {hypothesis.id: hypothesis for hypothesis in HYPOTHESES}

@@ -15,16 +15,28 @@ LEAD_DECIBANS = 4.0
 """How far ahead of the second the leader must be to be named."""
 NAMED_CONFIDENCE = 0.5
 """How probable the leader must be to be named."""
+FAR_DECIBANS = 6.0
+FAR_CONFIDENCE = 0.35
+"""Where users are hurt, a leader so far ahead is named at this confidence, too: many unlikely rivals are none."""
 SEEN_WELL = "users_not_failing"
 """Nothing is called healthy unless requests of users were seen, and seen to succeed."""
-HURT = ("users_failing", "latency_high", "api_unreachable", "api_partly_failing")
+HURT = ("users_failing", "users_refused", "latency_high", "api_unreachable", "api_partly_failing")
 """Signals that users are hurt, whatever the cause."""
+AS_BEFORE = 0.9
+"""Strength from which requests of users were seen to succeed as before, all of them and not for some."""
+SERVED_IN_TIME = "latency_normal"
+WELL_BELOW = 0.5
+"""Part of the limit of P95 up to which answers are in time, whatever they took before."""
+TIMES = "latency"
+"""The rule that looks at how long answers take: who answers late serves nobody well, and fails nobody."""
 OURS = frozenset({"api_unreachable", "api_partly_failing"})
 """Of these, what only our own probes tell: a network or proxy of ours fails them, too."""
 COUNTED = 0.5
 """Strength from which failing requests were counted, and need no other source to be believed."""
+UNSEEN = " was not seen"
+"""How an unmet need ends that more sight would settle."""
 OF_ITS_OWN = 8.0
-"""Decibans over its prior from which a cause has evidence of its own, whatever our probes say."""
+"""Decibans for a cause (over its prior, where only our probes fail) below which it leads for want of another."""
 
 
 def decide(
@@ -41,11 +53,12 @@ def decide(
     """
     Return the verdict.
 
-    ``healthy`` takes four things: "nothing is wrong" leads clearly, no rule saw a symptom, requests of users
-    were seen to succeed, and every group of sources that the runbook needs was seen (*unmet_needs* is
-    empty). ``incident`` takes a cause that is clearly ahead, or users that are hurt (then without a cause if
-    none is ahead). Failing requests that were counted are hurt, whatever else was not seen; slow answers and
-    failing probes only if everything needed was seen: one broken source of ours looks like hurt, too. Where our
+    ``healthy`` takes five things: "nothing is wrong" leads clearly, no rule saw a symptom, requests of users
+    were seen to succeed, how long answers take was seen, and every group of sources that the runbook needs was seen
+    (*unmet_needs* is empty). ``incident`` takes a cause that is clearly ahead, or users that are hurt (then without
+    a cause if none is ahead). A cause that users cannot but feel is not named while all of them were seen to be served
+    as before and in time. Failing requests that were counted are hurt, whatever else was not seen; slow answers
+    and failing probes only if everything needed was seen: one broken source of ours looks like hurt, too. Where our
     own probes alone fail while requests of users were seen to succeed, it is left open. All else is
     ``inconclusive``, with what would settle it.
 
@@ -54,7 +67,7 @@ def decide(
     scores
         From `weigh`, best first.
     unmet_needs
-        Groups of sources that were needed and not seen, in words.
+        Groups of sources that were needed and not seen, in words that end with `UNSEEN`, and rules that failed.
     steps
         Ids of the runbook's steps; the next step is one of them where that is possible.
     times_at
@@ -62,21 +75,31 @@ def decide(
     """
     seen = strongest(findings)
     first, second = scores[0], scores[1]
-    clear = first.weight - second.weight >= LEAD_DECIBANS and first.confidence >= NAMED_CONFIDENCE
+    lead = first.weight - second.weight
+    clear = lead >= LEAD_DECIBANS and first.confidence >= NAMED_CONFIDENCE
     hurt = any(name in seen for name in HURT)
+    by_users = bool(seen.keys() & set(HURT) - OURS)
+    named_by_lead = by_users and first.id != "none" and lead >= FAR_DECIBANS and first.confidence >= FAR_CONFIDENCE
     counted = seen.get("users_failing", (0.0, ""))[0] >= COUNTED
-    alone = bool(seen.keys() & OURS) and SEEN_WELL in seen and not (seen.keys() & set(HURT) - OURS)
-    symptom = any(finding.severity >= Severity.WARNING for finding in findings)
+    alone = bool(seen.keys() & OURS) and SEEN_WELL in seen and not by_users
+    symptoms = [one for one in findings if one.severity >= Severity.WARNING and not _mistyped(one, seen)]
     leader = BY_ID[first.id]
+    served = seen.get(SEEN_WELL, (0.0, ""))[0] >= AS_BEFORE and _in_time(findings, seen)
+    unfelt = leader.felt and not hurt and served
     state: State
     cause: str | None = None
     if first.id == "none":
-        calm = clear and SEEN_WELL in seen and not symptom and not hurt
+        calm = clear and SEEN_WELL in seen and TIMES not in first.not_checked and not symptoms and not hurt
         state = "healthy" if calm and not unmet_needs else "inconclusive"
         cause = "none" if state == "healthy" else None
         if counted or (hurt and not unmet_needs and not alone):
             state = "incident"
-    elif clear and not (alone and first.weight < BY_ID[first.id].prior + OF_ITS_OWN):
+    elif (
+        (clear or named_by_lead)
+        and _speaks_for(first) >= OF_ITS_OWN
+        and not unfelt
+        and not (alone and first.weight < leader.prior + OF_ITS_OWN)
+    ):
         state, cause = "incident", first.id
     else:
         state = "incident" if hurt and not alone else "inconclusive"
@@ -92,11 +115,34 @@ def decide(
         onset=onset if state != "healthy" else None,
         onset_uncertainty_s=onset_uncertainty_s if state != "healthy" and onset is not None else None,
         impact=impact,
-        summary=_summary(state, scores, impact, times_at, unmet_needs, named_id=cause),
+        summary=_summary(
+            state, scores, impact, times_at, unmet_needs, _doubt(first, seen, symptoms, unfelt=unfelt), named_id=cause
+        ),
         next_step=next_step,
         why_severity=why,
         settles=_settles(state, scores, unmet_needs),
     )
+
+
+def _in_time(findings: Sequence[Finding], seen: Mapping[str, tuple[float, str]]) -> bool:
+    """Whether answers were seen to come in time: as before, or where nothing shows how it was, well below the limit."""
+    if SERVED_IN_TIME in seen:
+        return True
+    told = [one for one in findings if one.rule == TIMES]
+    quick = [one.data["p95_ms"] <= WELL_BELOW * one.data["limit_ms"] for one in told if "p95_ms" in one.data]
+    return bool(quick) and all(quick) and all(one.severity < Severity.WARNING for one in told)
+
+
+def _mistyped(finding: Finding, seen: Mapping[str, tuple[float, str]]) -> bool:
+    """Whether *finding* only dates refused tries (401, 403) while people get in as before: wrong passwords."""
+    told = finding.data.get("symptoms")
+    names = [str(name) for name in told] if isinstance(told, Sequence) and not isinstance(told, str) else []
+    return bool(names) and all(name.startswith("denied:") for name in names) and "auth_normal" in seen
+
+
+def _speaks_for(score: HypothesisScore) -> float:
+    """Return what speaks for a cause, in decibans, without its prior and what speaks against it."""
+    return sum(value for _, value in score.parts if value > 0)
 
 
 def _confidence_in_state(state: State, scores: Sequence[HypothesisScore]) -> float:
@@ -121,6 +167,7 @@ def _summary(
     impact: Impact,
     times_at: str,
     unmet_needs: Sequence[str],
+    doubt: str,
     *,
     named_id: str | None,
 ) -> str:
@@ -134,6 +181,8 @@ def _summary(
     if state == "incident" and named_id is not None:
         title = BY_ID[named_id].title
         lead = f"{title[0].upper()}{title[1:]}"
+        if BY_ID[named_id].rests_on in scores[0].not_checked:
+            lead = f"It looks as if {title} ({BY_ID[named_id].rests_on} could not be seen)"
         return f"{lead}; {hurt}{since}." if hurt else f"{lead}{since}."
     if state == "incident":
         top = " or ".join(BY_ID[score.id].title for score in scores[:2] if score.id != "none")
@@ -141,12 +190,33 @@ def _summary(
         return f"{head}{since}; the cause is not settled ({top} leads)."
     if unmet_needs:
         return f"Cannot tell: {'; '.join(unmet_needs)}."
-    best = BY_ID[scores[0].id].title
-    return f"Cannot tell: {best} leads, but not clearly."
+    if scores[0].id == "none" and doubt:
+        return f"Cannot tell: no known trouble stands out, but {doubt}."
+    return f"Cannot tell: {BY_ID[scores[0].id].title} leads, but {doubt or 'not clearly'}."
+
+
+def _doubt(
+    first: HypothesisScore, seen: Mapping[str, tuple[float, str]], symptoms: Sequence[Finding], *, unfelt: bool
+) -> str:
+    """Return what forbids to call it healthy, or to name the leader, in our own words: no stranger's are quoted."""
+    if unfelt:
+        return "users are served as before, which it would not leave so"
+    if first.id != "none":
+        return ""
+    if symptoms:
+        worst = max(symptoms, key=lambda one: one.severity)
+        claim, quote, _ = worst.claim.partition("\u201c")
+        claim = claim.strip(" .,;:(")
+        more = f", and {len(symptoms) - 1} more finding(s) need a look" if len(symptoms) > 1 else ""
+        claim = claim if claim[:2].isupper() or claim[1:2].isdigit() else f"{claim[:1].lower()}{claim[1:]}"
+        return f"{claim}{' …' if quote else ''}{more}" if claim else f"the rule {worst.rule} found something{more}"
+    if SEEN_WELL not in seen:
+        return "nobody saw requests of users succeed"
+    return "nobody saw how long answers take" if TIMES in first.not_checked else ""
 
 
 def _settles(state: State, scores: Sequence[HypothesisScore], unmet_needs: Sequence[str]) -> tuple[str, ...]:
-    wanted = [f"see {need}" for need in unmet_needs]
+    wanted = [f"see {need.removesuffix(UNSEEN)}" for need in unmet_needs if need.endswith(UNSEEN)]
     wanted += [f"{BY_ID[score.id].title}: {BY_ID[score.id].settles}" for score in scores[:3]]
     return tuple(wanted) if state != "healthy" else ()
 

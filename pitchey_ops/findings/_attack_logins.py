@@ -172,6 +172,10 @@ DICTIONARY: Final = frozenset(
 LOGIN_ROUTE: Final = (
     r"(?i)(?:^|/)(?:api/)?(?:auth/|users?/|account/|session/|v\d/)*(?:log-?in|sign-?in|sessions?|authenticate|token|wp-login\.php|xmlrpc\.php"
     r"|password|passwordless|otp|mfa|verify-otp|2fa)(?:/(?:submit|password|credentials|email|verify|creator|investor|production|callback/credentials))?/?$"
+    r"|/(?:[a-z]{0,12}[-_]?(?:reset|recover(?:y)?|forgot|magic(?:-?link)?|unlock|one-?time|backup)[-_]?(?:password|account|code|link|token)?s?)/(?:confirm|verify|code|codes|check|complete|submit|validate|redeem|login)/?$"
+    r"|/(?:verify|confirm|check|validate|submit|redeem|enter|exchange)[-_/](?:reset[-_])?(?:code|otp|totp|pin|passcode|mfa|2fa|sms|token|reset|login|magic-?link|(?:recovery|backup|security|one-?time)-?codes?)/?$"
+    r"|/(?:code|otp|totp|pin|passcode|mfa|2fa|sms|(?:recovery|backup|security|one-?time|login|verification|sms|email|phone|login|access)-?codes?)/(?:verify|confirm|check|submit|validate|challenge)/?$"
+    r"|/(?:gift-?cards?|vouchers?|coupons?|promo-?codes?|invites?|invitations?)/(?:redeem|check|balance|validate|verify|apply|claim)/?$"
 )
 
 _ADDRESS: Final = r"((?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F:]*:[0-9a-fA-F:]+:[0-9a-fA-F.:]*|[\w-]+(?:\.[\w-]+)+)"
@@ -223,6 +227,8 @@ def _named_address(text: pl.Expr) -> pl.Expr:
 
 _FAILED_EVENT: Final = (
     r"(?i)^(?:user\W?|auth\W?|account\W?)?(?:log-?in|sign-?in|auth(?:entication)?|logon|password|mfa|otp|credentials?)[ _.:-]?(?:attempt[ _.:-]?)?(?:failed|failure|fail|error|denied|invalid|rejected|wrong)$"
+    r"|^(?:[a-z]{1,16}[ _.:-])?(?:reset|recovery|verification|one[ _-]?time|otp|totp|mfa|2fa|magic|backup|sms|email|pin|pass|security)[ _.:-]?(?:code|pin|token|link)?[ _.:-]?(?:wrong|invalid|failed|failure|mismatch|incorrect|rejected|denied)$"
+    r"|^(?:wrong|incorrect|failed|invalid|bad)[ _.:-]?(?:(?:reset|recovery|verification|one[ _-]?time|otp|totp|mfa|2fa|magic|backup|sms|email|security)[ _.:-]?)?(?:code|pin|otp|passcode)$"
     r"|^(?:failed|invalid|bad)[ _.:-]?(?:log-?in|sign-?in|password|credentials?|auth)|^account[ _.:-]?locked$"
 )
 _OK_EVENT: Final = (

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import Final
+from urllib.parse import unquote
 
 import polars as pl
 
@@ -314,6 +316,12 @@ def shared_clients(asked: pl.DataFrame, tries: pl.DataFrame, rows: pl.DataFrame)
     )  # fmt: skip
     add(users.join(spread, on="user_id").unique("address", maintain_order=True), "one user on many networks at once")
 
+    add(_line_of_one_user(users), "one user on many addresses of one line at once")
+    add(_new_names(asked), "one caller shows another name of itself with every request")
+    add(_fresh_accounts(asked), "one program makes itself one account after another, and nobody uses them")
+    add(_by_turns(asked), "one program is signed in to many accounts by turns, each below its own limit")
+    add(_spellings(asked), "one route under other spellings, for which no limit was written")
+
     agents = asked.filter(pl.col("user_agent").is_not_null() & ~pl.col("agent_kind").is_in(["crawler"]))
     everybody = max(asked["address"].n_unique(), 1)
     top = (
@@ -408,6 +416,210 @@ def shared_clients(asked: pl.DataFrame, tries: pl.DataFrame, rows: pl.DataFrame)
         .unique("address", keep="first", maintain_order=True)
         .sort("address")
     )
+
+
+ADDRESSES_OF_ONE_LINE: Final = 12
+"""One person's devices hold a few addresses of one IPv6 line in ten minutes, never a dozen with one session."""
+NAMES_OF_ONE_ADDRESS: Final = 40
+"""Different names that one address gives itself in ten minutes; a large office behind one address reuses its own."""
+NAME_KEYS: Final = (
+    r"(?i)[?&;](?:device|client|session|install(?:ation)?|visitor|anon(?:ymous)?|fingerprint|fp|sid|uid|cid|did|udid|guid|"
+    r"api[_-]?key|key|token|account|tenant|app[_-]?instance)(?:[_-]?(?:id|key|name|token|uuid))?=([^&#\s]{4,200})"
+)
+"""Parameters in which a caller says who it is: what limits may be counted by."""
+SPELLINGS_MIN: Final = 3
+"""Spellings of one path, beside the usual one, by one address: links and typing give one or two."""
+SPELT_MIN: Final = 30
+"""Requests under such spellings in the time that was seen."""
+SPELT_MOST: Final = 20_000
+ODD_SPELLING: Final = r"//|/\.{1,2}/|[A-Z]|%[2-7][0-9A-Fa-f]|;|.+/$"
+
+
+GREEDY_SHARE: Final = 0.2
+"""Share of all requests of ten minutes from which a crawler, whatever its name, takes more than it may."""
+
+
+def greedy_crawlers(asked: pl.DataFrame) -> list[str]:
+    """
+    Return addresses of crawlers that ask for `COPY_PAGES` pages and `GREEDY_SHARE` of everything in ten minutes.
+
+    Saying so excuses a walk through the catalogue, not carrying it off. Crawlers of the two great search engines
+    from their owners' networks are left alone: they slow down when the site does.
+    """
+    slots = asked.group_by("slot").agg(pl.len().alias("_everything"))
+    crawlers = asked.filter((pl.col("agent_kind") == "crawler") & pl.col("user_agent").is_not_null())
+    greedy = (
+        crawlers.group_by("user_agent", "slot")
+        .agg(pl.len().alias("_asks"), pl.col("page").n_unique().alias("_pages"))
+        .join(slots, on="slot")
+        .filter((pl.col("_pages") >= COPY_PAGES) & (pl.col("_asks") >= GREEDY_SHARE * pl.col("_everything")))
+    )
+    callers = crawlers.join(greedy.select("user_agent").unique(), on="user_agent", how="semi")
+    known = callers.select("address", "user_agent").unique(maintain_order=True)
+    return sorted(set(known.get_column("address").to_list()) - set(_clients.true_crawlers(known)))
+
+
+def _line_of_one_user(users: pl.DataFrame) -> pl.DataFrame:
+    """Return ``address, _n`` of users who ask from many addresses of one IPv6 line (/64) within ten minutes."""
+    lines = (
+        users.filter(pl.col("network").str.contains(":"))
+        .group_by("user_id", "network", "slot")
+        .agg(pl.col("address").n_unique().alias("_n"))
+        .filter(pl.col("_n") >= ADDRESSES_OF_ONE_LINE)
+        .group_by("user_id", "network")
+        .agg(pl.col("_n").max())
+    )
+    return users.join(lines, on=["user_id", "network"]).unique("address", maintain_order=True)
+
+
+def _new_names(asked: pl.DataFrame) -> pl.DataFrame:
+    """
+    Return ``address, _n`` of callers that name another device, session or key with nearly every request.
+
+    A caller is one address, or one program on several addresses of a network, which shares the names out among them.
+    """
+    named = asked.select(
+        "address", "network", "user_agent", "slot", pl.col("page").str.extract(NAME_KEYS, 1).alias("_name")
+    ).drop_nulls("_name")
+    names, asks = pl.col("_name").n_unique().alias("_n"), pl.len().alias("_asks")
+    many = (pl.col("_n") >= NAMES_OF_ONE_ADDRESS) & (pl.col("_n") >= 0.8 * pl.col("_asks"))
+    alone = named.group_by("address", "slot").agg(names, asks).filter(many).select("address", "_n")
+    together = (
+        named.drop_nulls(["network", "user_agent"])
+        .group_by("network", "user_agent", "slot")
+        .agg(names, asks, pl.col("address").unique())
+        .filter(many)
+        .explode("address")
+        .select("address", "_n")
+    )
+    return pl.concat([alone, together]).group_by("address").agg(pl.col("_n").max()).sort("address")
+
+
+ACCOUNTS_MIN: Final = 15
+"""Accounts that one program on one network opens, from which they are opened for the sake of their number."""
+MISTYPED: Final = 0.05
+"""Part of what they send to open accounts that is refused as wrongly filled in: people mistype, programs do not."""
+HOUSE_PATHS: Final = 3
+"""And so many different paths of the site they look at: people who are new look round."""
+TURNS_ACCOUNTS: Final = 8
+"""Accounts that one program on one network is signed in to within ten minutes."""
+TURNS_ASKS: Final = 100
+TURNS_SHARE: Final = 0.8
+"""Part of its requests on one path, and part of its pages that it asks for once: people of one house do neither."""
+REGISTER: Final = r"(?i)/(?:register|registration|sign-?up|signups?|create-account|accounts?/(?:new|create))/?$"
+USED_SHARE: Final = 0.1
+"""Part of its other requests that name a user: who opens an account to use it is signed in from then on."""
+
+
+def _fresh_accounts(asked: pl.DataFrame) -> pl.DataFrame:
+    """
+    Return ``address, _n`` of programs that open many accounts and are then signed in to none of them.
+
+    A class or an office that starts together does the same, and uses what it opened; where its entries name nobody it
+    is known by forms that are wrongly filled in, and by looking round. Where entries name nobody, that
+    cannot be seen, and nobody is accused.
+    """
+    nobody = pl.DataFrame(schema={"address": pl.String, "_n": pl.UInt32})
+    if asked["user_id"].count() < max(COPY_KNOWN * asked.height, 1):
+        return nobody
+    named = asked.drop_nulls(["network", "user_agent"])
+    opens = pl.col("path").str.contains(REGISTER) & pl.col("status").is_between(200, 303)
+    who = ["network", "user_agent"]
+    makers = (
+        named.filter(opens)
+        .group_by(who)
+        .agg(pl.len().alias("_n"), pl.col("slot").n_unique().alias("_slots"))
+        .filter((pl.col("_n") >= ACCOUNTS_MIN) & (pl.col("_slots") >= 2))
+    )
+    if makers.is_empty():
+        return nobody
+    rest = (
+        named.filter(~opens)
+        .join(makers, on=who, how="inner")
+        .group_by(who)
+        .agg((pl.col("user_id").count() / pl.len()).alias("_used"), pl.len().alias("_asks"))
+        .filter((pl.col("_used") <= USED_SHARE) & (pl.col("_asks") >= ACCOUNTS_MIN))
+    )
+    forms = named.filter(pl.col("path").str.contains(REGISTER) & (pl.col("method") == "POST").fill_null(value=True))
+    mistyped = (
+        forms.filter(pl.col("agent_kind") == "other")
+        .group_by(who)
+        .agg(pl.col("status").is_in([400, 409, 422]).mean().alias("_mistyped"))
+        .filter(pl.col("_mistyped") >= MISTYPED)
+    )
+    ways = named.filter(~opens & ~pl.col("asset")).group_by([*who, "path"]).len("_n")
+    wander = ways.group_by(who).agg((pl.col("_n").max() / pl.col("_n").sum()).alias("_top"), pl.len().alias("_paths"))
+    wander = wander.filter((pl.col("_top") < TURNS_SHARE) & (pl.col("_paths") >= HOUSE_PATHS))
+    mine = named.filter(opens).join(makers.join(rest.select(who), on=who, how="semi"), on=who)
+    house = mistyped.join(wander.select(who), on=who, how="semi")
+    mine = mine.join(house.select(who), on=who, how="anti")
+    return mine.group_by("address").agg(pl.col("_n").max()).sort("address")
+
+
+def _by_turns(asked: pl.DataFrame) -> pl.DataFrame:
+    """
+    Return ``address, _n`` of programs that ask for one thing over and over, signed in to many accounts by turns.
+
+    An office's people share a network and often a browser, but each goes his own way through the site, and an app
+    asks for the same page again. Where entries name no user nobody is accused; cut logs show fewer accounts.
+    """
+    named = asked.filter(
+        pl.col("user_id").is_not_null() & ~pl.col("asset") & (pl.col("status").is_null() | (pl.col("status") != 401))
+    ).drop_nulls(["network", "user_agent"])
+    who = ["network", "user_agent"]
+    busy = (
+        named.group_by([*who, "slot"])
+        .agg(pl.col("user_id").n_unique().alias("_n"), pl.len().alias("_asks"))
+        .filter((pl.col("_n") >= TURNS_ACCOUNTS) & (pl.col("_asks") >= TURNS_ASKS))
+    )
+    mine = named.join(busy.select([*who, "slot"]), on=[*who, "slot"], how="semi")
+    top = mine.group_by([*who, "slot", "path"]).len("_top").group_by([*who, "slot"]).agg(pl.col("_top").max())
+    alike = (
+        mine.group_by([*who, "slot"])
+        .agg(pl.col("page").n_unique().alias("_pages"), pl.len().alias("_asks"))
+        .join(top, on=[*who, "slot"])
+        .filter((pl.col("_top") >= TURNS_SHARE * pl.col("_asks")) & (pl.col("_pages") >= TURNS_SHARE * pl.col("_asks")))
+        .join(busy.select([*who, "slot", "_n"]), on=[*who, "slot"])
+    )
+    found = mine.join(alike.select([*who, "slot", "_n"]), on=[*who, "slot"])
+    return found.group_by("address").agg(pl.col("_n").max()).sort("address")
+
+
+def _spellings(asked: pl.DataFrame) -> pl.DataFrame:
+    """
+    Return ``address, _n`` of addresses that ask for one route in several spellings that servers take for the same.
+
+    Letter case, doubled slashes, dots, percent-encoded letters and a slash at the end change nothing for the
+    router and make another key for a limit. Ids in paths are left as they are.
+    """
+    answered = asked.filter((pl.col("status").is_null() | (pl.col("status") < 400)) & ~pl.col("asset"))
+    odd = answered.filter(pl.col("path").str.contains(ODD_SPELLING)).group_by("address", "path").len("_asks")
+    busy = (
+        odd.group_by("address")
+        .agg(pl.col("_asks").sum(), pl.len())
+        .filter((pl.col("_asks") >= SPELT_MIN) & (pl.col("len") >= SPELLINGS_MIN - 1))
+    )
+    odd = odd.join(busy.select("address"), on="address").sort("address", "path").head(SPELT_MOST)
+    paths = odd.get_column("path").unique(maintain_order=True).to_list()
+    routes = pl.DataFrame(
+        {"path": paths, "_route": [_plain_path(path) for path in paths]},
+        schema={"path": pl.String, "_route": pl.String},
+    )
+    return (
+        odd.join(routes, on="path")
+        .group_by("address", "_route")
+        .agg(pl.col("path").n_unique().alias("_n"), pl.col("_asks").sum())
+        .filter((pl.col("_n") >= SPELLINGS_MIN) & (pl.col("_asks") >= SPELT_MIN))
+        .group_by("address")
+        .agg(pl.col("_n").max())
+        .sort("address")
+    )
+
+
+def _plain_path(path: str) -> str:
+    """Return *path* as a router takes it: decoded, in small letters, without doubled slashes and dots."""
+    decoded = unquote(path, errors="replace").lower().partition(";")[0]
+    return posixpath.normpath("/" + decoded.lstrip("/"))
 
 
 def agents_of(rows: pl.DataFrame) -> pl.DataFrame:

@@ -51,6 +51,23 @@ CRAWLERS: Final = (
 )
 """Programs that say who they are. A claim anybody can make: it excuses volume, never a payload."""
 
+CRAWLER_NETWORKS: Final[dict[str, tuple[IPNetwork, ...]]] = {
+    "googlebot": tuple(
+        ipaddress.ip_network(text)
+        for text in ("66.249.64.0/19", "64.233.160.0/19", "72.14.192.0/18", "74.125.0.0/16", "192.178.4.0/22", "34.64.0.0/10",
+                     "2001:4860:4801::/48")
+    ),
+    "bingbot": tuple(
+        ipaddress.ip_network(text)
+        for text in ("13.64.0.0/11", "20.0.0.0/8", "40.64.0.0/10", "51.8.0.0/16", "52.96.0.0/11", "65.52.0.0/14", "131.253.0.0/16",
+                     "157.54.0.0/15", "199.30.16.0/20", "207.46.0.0/16")
+    ),
+}  # fmt: skip
+"""
+Where the two great crawlers come from, wider than the ranges that their owners publish for checking
+(developers.google.com/search, bing.com/toolbox): who names one of them from elsewhere is somebody else.
+"""
+
 SCRIPTS: Final = (
     r"(?i)^(?:curl|wget|python|go-http|java/|okhttp|axios|node|ruby|perl|php|lwp|httpie|aiohttp|scrapy|mechanize"
     r"|libcurl|apache-httpclient|guzzle|undici|got\b|postman|insomnia|headless|phantomjs)|headlesschrome|phantomjs|puppeteer|playwright|selenium"
@@ -144,6 +161,27 @@ def in_any(address: str, networks: Iterable[IPNetwork]) -> bool:
     except ValueError:
         return False
     return any(parsed.version == network.version and parsed in network for network in networks)
+
+
+def _crawlers(callers: pl.DataFrame, *, at_home: bool) -> list[str]:
+    found = set()
+    for name, networks in CRAWLER_NETWORKS.items():
+        agent = pl.col("user_agent").str.slice(0, 512).str.to_lowercase()
+        claims = callers.filter(agent.str.contains(name, literal=True))
+        for address in claims.get_column("address").unique().to_list():
+            if parse_address(address) is not None and in_any(address, networks) is at_home:
+                found.add(address)
+    return sorted(found)
+
+
+def false_crawlers(callers: pl.DataFrame) -> list[str]:
+    """Return the addresses of *callers* (``address``, ``user_agent``) that name a crawler whose owner is elsewhere."""
+    return _crawlers(callers, at_home=False)
+
+
+def true_crawlers(callers: pl.DataFrame) -> list[str]:
+    """Return the addresses of *callers* that name a great crawler and lie in its owner's networks."""
+    return _crawlers(callers, at_home=True)
 
 
 def agent_kind(agent: pl.Expr) -> pl.Expr:

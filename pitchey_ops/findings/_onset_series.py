@@ -9,7 +9,7 @@ does not look like calm.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -81,7 +81,16 @@ def series_of(frames: Frames) -> Iterator[Series]:
 
 
 def _ms(frame: pl.DataFrame, column: str = "at") -> Floats:
-    return frame[column].dt.epoch("ms").to_numpy().astype(np.float64)
+    times = frame[column]
+    whole = times.to_physical() if times.dtype == UTC_MS else times.dt.epoch("ms")
+    return whole.to_numpy().astype(np.float64)
+
+
+def _parts(frame: pl.DataFrame, key: str, *columns: str) -> Callable[[str], pl.DataFrame]:
+    """Return what gives the rows of one value of *key*: one pass over a frame that many series are made of."""
+    slim = frame.select(key, *columns) if columns else frame
+    parts = {names[0]: part for names, part in slim.partition_by(key, as_dict=True, maintain_order=True).items()}
+    return lambda value: parts.get(value, slim.clear())
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +161,13 @@ def _errors(logs: pl.DataFrame, seen_from: Mapping[str, datetime]) -> Iterator[S
     bins = _Bins.over(_ms(logs))
     if bins is None:
         return
-    wrong = logs.filter(pl.col("level").is_in(ERROR_LEVELS))
+    is_wrong = pl.col("level").is_in(ERROR_LEVELS)
+    wrong = logs.filter(is_wrong)
+    wrong_of, rest_of = _parts(wrong, "service", "at", "observation"), _parts(logs.filter(~is_wrong), "service", "at")
     for service in _top(wrong, "service"):
-        mine = wrong.filter(pl.col("service") == service)
-        rest = logs.filter(pl.col("service") == service, ~pl.col("level").is_in(ERROR_LEVELS))
+        mine = wrong_of(service)
         events = _ms(mine)
-        count, busy = bins.counts(events), bins.counts(_ms(rest))
+        count, busy = bins.counts(events), bins.counts(_ms(rest_of(service)))
         usual = bins.yesterday(count)
         if usual is None and busy.mean() >= 5:
             usual = _smooth(busy)[bins.tail()]
@@ -191,8 +201,9 @@ def _failing(logs: pl.DataFrame, seen_from: Mapping[str, datetime]) -> Iterator[
     if bins is None:
         return
     for key in ("service", "route"):
+        rows_of = _parts(asked, key, "at", "status", "observation")
         for value in _top(asked, key):
-            mine = asked.filter(pl.col(key) == value)
+            mine = rows_of(value)
             of = bins.counts(_ms(mine))
             for what, wrong in (("failing", pl.col("status") >= 500), ("denied", pl.col("status").is_in([401, 403]))):
                 hits = bins.counts(_ms(mine.filter(wrong)))
@@ -236,8 +247,9 @@ def _edge(edge: pl.DataFrame) -> Iterator[Series]:
     good = edge.filter(pl.col("requests").is_finite(), pl.col("requests") >= 0, pl.col("status") > 0)
     busiest = _top(good, "route")
     worst = [name for name in _failing_most(good) if name not in busiest]
+    rows_of = _parts(good, "route", "at", "status", "requests", "observation")
     for route in (None, *busiest, *worst):
-        mine = good if route is None else good.filter(pl.col("route") == route)
+        mine = good if route is None else rows_of(route)
         requests = mine["requests"].to_numpy().astype(np.float64)
         of = bins.counts(_ms(mine), requests)
         bad = mine.filter(pl.col("status") >= 500)
@@ -293,9 +305,10 @@ def _metrics(metrics: pl.DataFrame) -> Iterator[Series]:
             "name", pl.coalesce("service", pl.lit("")), pl.coalesce("route", pl.lit("")), separator="\x1f"
         )
     )
+    rows_of = _parts(keyed, "key", "at", "value", "unit", "observation")
     for key in sorted(_top(keyed, "key")):
         name, service, route = key.split("\x1f")
-        mine = keyed.filter(pl.col("key") == key)
+        mine = rows_of(key)
         place = ":".join(part for part in (name, service, route) if part)
         unit = mine["unit"].drop_nulls().head(1).to_list()
         yield from _level(f"metric:{place}", mine, "value", unit[0] if unit else "", service or None)
@@ -303,8 +316,9 @@ def _metrics(metrics: pl.DataFrame) -> Iterator[Series]:
 
 def _spans(spans: pl.DataFrame) -> Iterator[Series]:
     """Time of requests by the service that served them."""
+    rows_of = _parts(spans, "service", "at", "duration_ms", "observation")
     for service in _top(spans, "service"):
-        mine = spans.filter(pl.col("service") == service)
+        mine = rows_of(service)
         yield from _level(f"slow:{service}", mine, "duration_ms", "ms", service)
 
 

@@ -309,7 +309,7 @@ _SIGNS_IN_PROSE: Final = [
 _ASCII: Final = {"w": "0-9a-z_", "d": "0-9", "s": " \\t-\\r"}
 
 
-def _ascii(pattern: str) -> str:
+def ascii_only(pattern: str) -> str:
     r"""The pattern with ``\w \d \s \b`` for ASCII only: a tenth of the automaton, and Unicode needs none of it."""
     out: list[str] = []
     in_class = False
@@ -341,7 +341,7 @@ def _ascii(pattern: str) -> str:
 
 
 def _either(patterns: Iterable[str]) -> str:
-    return "|".join(f"(?:{_ascii(pattern)})" for pattern in patterns)
+    return "|".join(f"(?:{ascii_only(pattern)})" for pattern in patterns)
 
 
 KINDS: Final[tuple[str, ...]] = (*_STRONG, "crlf_injection")

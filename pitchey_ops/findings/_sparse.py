@@ -105,12 +105,16 @@ def _split(x: Floats, n: Floats, a: Bins, b: Bins, *, share: bool) -> tuple[Floa
     asked = np.concatenate([[0.0], np.cumsum(n)])
     k, m = events[b] - events[a], asked[b] - asked[a]
     j, o = events[-1] - k, asked[-1] - m
-    possible = (m > 0) & (o >= LEAST_OUTSIDE * m)
-    m, o = np.where(possible, m, 1.0), np.where(possible, o, 1.0)
-    gain = _log(k, m) + _log(j, o) - _log(k + j, m + o)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        higher = (m > 0) & (o >= LEAST_OUTSIDE * m) & (k / m > (j + 0.5) / o)
+    gain = np.zeros_like(k)
+    # the others gain nothing, and logarithms of all spans would be most of the work
+    ki, mi, ji, oi = k[higher], m[higher], j[higher], o[higher]
+    gain[higher] = _log(ki, mi) + _log(ji, oi) - _log(events[-1:], asked[-1:])
     if share:
-        gain = gain + _log(m - k, m) + _log(o - j, o) - _log(m + o - k - j, m + o)
-    return k, m, j, o, np.where(possible & ((k / m) > (j + 0.5) / o), gain, 0.0)
+        none = asked[-1:] - events[-1:]
+        gain[higher] += _log(mi - ki, mi) + _log(oi - ji, oi) - _log(none, asked[-1:])
+    return k, m, j, o, gain
 
 
 def _log(events: Floats, asked: Floats) -> Floats:

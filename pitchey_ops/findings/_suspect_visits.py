@@ -25,6 +25,8 @@ import numpy.typing as npt
 import polars as pl
 from scipy.special import betaln, logsumexp
 
+from ._exact import exact_sum
+
 Floats = npt.NDArray[np.float64]
 
 CORRELATION = 0.05
@@ -99,12 +101,12 @@ def visits(logs: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     served = spans.group_by("trace_id", "service").agg(
         context=pl.col("operation").fill_null("").unique().sort().str.join("\n"),
         t=pl.col("t").min(),
-        served_ms=pl.col("duration_ms").sum(),
+        served_ms=exact_sum(pl.col("duration_ms")),
     )
     waited = (
         spans.filter(pl.col("caller").is_not_null())
         .group_by("trace_id", service="caller")
-        .agg(waited_ms=pl.coalesce("client_ms", "duration_ms").sum())
+        .agg(waited_ms=exact_sum(pl.coalesce("client_ms", "duration_ms")))
     )
     logged = logs.group_by("trace_id", "service").agg(logged_t=pl.col("t").min())
     return (

@@ -26,6 +26,12 @@ HASHED = re.compile(r"[.-][0-9a-zA-Z_-]{8,}\.[a-z0-9]{2,5}$")
 """A name with a hash of its content never changes, so it should be cached for long."""
 EDGE_ASSET = r"(?i)\.(?:js|mjs|css|png|jpe?g|webp|avif|svg|woff2?|ico|json)$"
 Z_CLEAR = 5.0
+API = r"^/(?:api|graphql|v\d+|ws|trpc|rpc)(?:/|$)"
+UNASKED_MIN = 50.0
+"""Pages and files on each side, from which their ratio is a habit of the page."""
+UNASKED_SHARE = 0.4
+UNASKED_STRENGTH = 0.7
+"""What is not asked for may lie in a cache, too: less than a file that is refused."""
 CLIENTS_OWN = (408, 412, 416, 429, 499)
 """Refusals of a file that are the client's doing or a limit; every other one leaves the page without the file."""
 
@@ -42,9 +48,9 @@ def assets(case: Case) -> RuleResult:
     """
     page, looked = case.one("frontend/page"), case.one("frontend/assets")
     edge = _edge(case)
-    if page is None and looked is None and edge is None:
+    found = [one for one in (edge, _unasked(case)) if one is not None]
+    if page is None and looked is None and not found:
         return NotChecked(rule=RULE, because=case.why_missing("frontend/page", "cloudflare_api/traffic"))
-    found = [edge] if edge is not None else []
     if page is not None and page.value.status >= 400:
         found.append(_page_fails(page))
     if looked is None:
@@ -197,6 +203,41 @@ def _edge(case: Case) -> Finding | None:
         evidence=observation_ids(mine),
         signals=(Signal(name="assets_missing", strength=0.3 if everything else min(1.0, 0.7 + best[0])),),
         data={"route": best[2], "share": best[0], "share_before": best[1], "all_assets_alike": everything},
+    )
+
+
+def _unasked(case: Case) -> Finding | None:
+    """
+    Return a finding when pages are opened as before and their files are hardly asked for any more.
+
+    Files of another host, a certificate that ran out, a page that stops before its scripts: nothing answers badly,
+    because nothing is asked. Names of files change with a release, so all files are counted together.
+    """
+    before_start, before_end, after_start, after_end = spans(case)
+    edge = case.frames.edge.filter(pl.col("route").is_not_null() & (pl.col("requests") > 0))
+    file = pl.col("route").str.contains(EDGE_ASSET)
+    page = ~file & ~pl.col("route").str.contains(API) & (pl.col("status") < 400)
+    figures = []
+    for start, end in ((before_start, before_end), (after_start, after_end)):
+        side = edge.filter(pl.col("at").is_between(start, end, closed="left"))
+        figures.append([float(side.filter(one).get_column("requests").sum()) for one in (file, page)])
+    (files_0, pages_0), (files_1, pages_1) = figures
+    if min(files_0, pages_0) < UNASKED_MIN or pages_1 < UNASKED_MIN:
+        return None
+    expected = files_0 / pages_0 * pages_1
+    usual = files_0 * ((after_end - after_start) / (before_end - before_start))
+    if files_1 > UNASKED_SHARE * min(expected, usual):  # programs open more pages and leave the files as they are
+        return None
+    return Finding(
+        id=f"{RULE}/unasked",
+        rule=RULE,
+        claim=f"Pages are opened {pages_1:,.0f} times since {after_start:%H:%M} UTC, but their files are asked for"
+        f" {files_1:,.0f} times where {expected:,.0f} were to be expected",
+        severity=Severity.CRITICAL,
+        at=after_start,
+        evidence=observation_ids(edge.filter(pl.col("at") >= after_start)),
+        signals=(Signal(name="assets_missing", strength=UNASKED_STRENGTH),),
+        data={"pages": pages_1, "files": files_1, "files_expected": expected},
     )
 
 

@@ -30,7 +30,7 @@ import polars as pl
 from .. import frames
 from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
 from ..models.window import Window
-from . import _attack_logins, _attack_web, _clients
+from . import _attack_logins, _attack_shapes, _attack_web, _clients
 from ._clients import IPNetwork
 
 PRIOR_DB: Final = -10.0
@@ -39,6 +39,9 @@ SUSPICIOUS_DB: Final = 3.0
 
 BY_HAND: Final = 0.35
 """What a failure weighs when it came slowly (5 s and more), unevenly, on one ordinary account: persons do that."""
+HOUSE_ACCOUNTS: Final = 5
+IN_A_HOUSE: Final = 0.1
+"""What a failure weighs behind an address where many accounts get in, at least as many as have not yet."""
 
 WEIGHTS: Final[dict[str, tuple[float, float, str]]] = {
     # name: (decibans per unit, largest total in decibans either way, ground)
@@ -115,6 +118,12 @@ WEIGHTS: Final[dict[str, tuple[float, float, str]]] = {
         8.0,
         "one program on several addresses asks for nothing but the catalogue's pages, each once, signed in as nobody",
     ),
+    "strangers_way": (
+        24.0,
+        24.0,
+        "asks a route in a way that nobody used before, with many others, for ever other things, and none of them is"
+        " ever signed in",
+    ),
     "script_agent": (4.0, 4.0, "the user agent is a programming library, or none"),
     "declared_crawler": (
         -14.0,
@@ -163,6 +172,7 @@ _SCRAPE: Final = (
     "sustained",
     "even_gaps",
     "counting_up",
+    "strangers_way",
     "script_agent",
     "declared_crawler",
 )
@@ -202,6 +212,7 @@ _COUNTS: Final = (
     "busy_slots",
     "busiest_crew",
     "copied",
+    "strange",
     "bypass_addresses",
     "firewall_events",
     "neighbours",
@@ -259,7 +270,15 @@ def _weights() -> dict[str, pl.Expr]:
         & (pl.col("gap_s") >= 5.0)
         & (pl.col("gap_spread") >= 0.3)
     ).fill_null(False)
-    effort = pl.when(by_hand).then(BY_HAND).otherwise(1.0)
+    # behind the address of an office most get in; no list of stolen passwords fits so often
+    house = (
+        (pl.col("own_accounts") >= HOUSE_ACCOUNTS)
+        & (pl.col("own_accounts") >= pl.col("foreign_accounts"))
+        & (pl.col("foreign_failures") <= 3 * pl.col("foreign_accounts"))
+        & (pl.col("unknown_accounts") == 0)
+        & (pl.col("dictionary_accounts") == 0)
+    ).fill_null(False)
+    effort = pl.when(house).then(IN_A_HOUSE).when(by_hand).then(BY_HAND).otherwise(1.0)
     missing = (
         pl.when(pl.col("rare_missing") > 5).then((_n("rare_missing") / 5.0).log10() * share_missing).otherwise(0.0)
     )
@@ -305,6 +324,7 @@ def _weights() -> dict[str, pl.Expr]:
         ),
         "counting_up": _w("counting_up", _flag((pl.col("steps") >= 0.6) & (pl.col("busiest") > 20))),
         "one_program": _w("one_program", _flag(pl.col("copied") > 0)),
+        "strangers_way": _w("strangers_way", _flag(pl.col("strange") > 0)),
         "script_agent": _w("script_agent", _flag(script & (pages > 40))),
         "declared_crawler": _w("declared_crawler", _flag(crawler)),
         "one_client_many_addresses": _w("one_client_many_addresses", _flag(pl.col("bypass").is_not_null())),
@@ -366,6 +386,7 @@ def attackers(
     protected: Sequence[IPNetwork] = (),
     window: Window | None = None,
     firewall: pl.DataFrame | None = None,
+    usual: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """
     Judge every address that did anything worth judging.
@@ -382,6 +403,8 @@ def attackers(
         Only entries in it; None takes all.
     firewall
         A `frames.FIREWALL` frame: what the edge saw, read beside the logs.
+    usual
+        How routes were asked before (`_attack_shapes.usual_shapes`); without it no way of asking is new.
 
     Returns
     -------
@@ -410,8 +433,18 @@ def attackers(
         rows.select("user_agent").unique().with_columns(_clients.agent_kind(pl.col("user_agent")).alias("agent_kind"))
     )
     asked = _attack_web.requests(rows).join(kinds, on="user_agent", how="left", nulls_equal=True, maintain_order="left")
+    posing = _clients.false_crawlers(rows.select("address", "user_agent").unique(maintain_order=True))
+    posing += _attack_web.greedy_crawlers(asked)
+    asked = asked.with_columns(
+        pl.when(pl.col("address").is_in(posing))
+        .then(pl.lit("none"))
+        .otherwise(pl.col("agent_kind"))
+        .alias("agent_kind")
+    )
     hits = _attack_web.payload_hits(rows)
     web = _attack_web.by_address(asked, hits)
+    if usual is not None:
+        web = web.join(_attack_shapes.nobodies(asked, usual), on="address", how="full", coalesce=True)
     bypass = _attack_web.shared_clients(asked, tries, rows)
     spans = rows.group_by("address").agg(
         pl.col("at").min().alias("first_seen"),
@@ -439,9 +472,13 @@ def attackers(
         .clip(lower_bound=0)
         .alias("neighbours")
     )
-    table = table.join(_attack_web.agents_of(rows), on="address", how="left").with_columns(
-        **{f"w_{k}": e for k, e in _weights_named().items()}
+    who = _attack_web.agents_of(rows).with_columns(
+        pl.when(pl.col("address").is_in(posing))
+        .then(pl.concat_list(pl.lit("none")))
+        .otherwise(pl.col("agent_kinds"))
+        .alias("agent_kinds")
     )
+    table = table.join(who, on="address", how="left").with_columns(**{f"w_{k}": e for k, e in _weights_named().items()})
     tracks = {name: pl.sum_horizontal([f"w_{key}" for key in keys]) for name, keys in _TRACKS.items()}
     table = table.with_columns(**{f"t_{name}": total for name, total in tracks.items()})
     totals = [f"t_{name}" for name in _TRACKS]
@@ -458,6 +495,7 @@ def attackers(
         | (pl.col("busiest") > 40)
         | ((pl.col("busiest_crew") > 40) & (pl.col("busiest") >= 10))
         | (pl.col("copied") > 0)
+        | (pl.col("strange") > 0)
         | pl.col("bypass").is_not_null()
         | (pl.col("odd_methods") > 0)
         | (pl.col("limited") > 0)
@@ -596,6 +634,8 @@ def _told(row: dict[str, Any], protected: Sequence[IPNetwork]) -> tuple[str, str
         says.append(f"up to {row['busiest_crew']} with the same program on its network")
     if row["copied"]:
         says.append(f"one program on several addresses, together {row['copied']} pages in ten minutes, each once")
+    if row["strange"]:
+        says.append(f"with others, {row['strange']} pages in ten minutes in a way of asking that nobody used before")
     if row["bypass"]:
         says.append(f"{row['bypass']} ({row['bypass_addresses']} in the group)")
     if row["w_attack_tool"] > 0:

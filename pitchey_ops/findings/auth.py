@@ -19,6 +19,8 @@ TRIES_MIN = 8
 REFUSED_EXCESS = 0.03
 """Rise of the refused share of all other requests that counts."""
 SUCCESS_DROP = 0.35
+AS_MANY = 0.8
+"""Successful sign-ins a minute against before, from which nobody is locked out."""
 IDENTITY = (
     r"(?i)/(?:auth|oauth|sso|session|sessions|token|tokens|login|log-in|signin|sign-in|verify|refresh|identity)(?:/|$)"
 )
@@ -50,6 +52,9 @@ def auth(case: Case) -> RuleResult:
     bad = [finding for finding in parts if finding.signals and finding.signals[0].name == "auth_failing"]
     if bad:
         return bad
+    tried = [finding for finding in parts if finding.severity >= Severity.WARNING]
+    if tried:
+        return tried
     shut_out = any(part.data.get("share_getting_in_after", 1.0) < 0.5 or part.data.get("hurt", False) for part in parts)
     strength = 1.0 if sum(bool(part.data["enough"]) for part in parts) == 2 else 0.5
     return [
@@ -89,30 +94,53 @@ def _sign_ins(case: Case) -> Finding | None:
     n_0, n_1 = before.height, after.height
     bad_0, bad_1 = (float((~f.get_column("ok")).sum()) for f in (before, after))
     share_0, share_1 = (1 - bad_0 / n_0 if n_0 else None), 1 - bad_1 / n_1
-    failing = (
+    fewer = (
         n_1 >= TRIES_MIN
         and (share_0 or 0.9) - share_1 >= SUCCESS_DROP
         and (z_score(bad_1, n_1, bad_0, n_0) >= 3.0 if n_0 >= TRIES_MIN else share_1 <= 0.3)
     )
+    as_many = _get_in_as_before(case) if fewer else False
+    failing = fewer and not as_many
     data: dict[str, Any] = {
         "people_before": n_0,
         "people_after": n_1,
         "share_getting_in_before": share_0,
         "share_getting_in_after": share_1,
         "left_out_addresses": len(shady),
-        "enough": n_1 >= TRIES_MIN,
+        "enough": n_1 >= TRIES_MIN and not fewer,
     }
     earlier = "" if share_0 is None else f", {share_0:.0%} of {n_0} before"
     return Finding(
         id=f"{RULE}/sign-ins",
         rule=RULE,
-        claim=f"{share_1:.0%} of {n_1} people who tried to sign in since {after_start:%H:%M} UTC got in{earlier}",
-        severity=Severity.CRITICAL if failing else Severity.INFO,
-        at=after_start if failing else None,
+        claim=f"{share_1:.0%} of {n_1} people who tried to sign in since {after_start:%H:%M} UTC got in{earlier}"
+        + ("; as many get in as ever, so the others are strangers who try" if as_many else ""),
+        severity=Severity.CRITICAL if failing else Severity.WARNING if as_many else Severity.INFO,
+        at=after_start if fewer else None,
         evidence=observation_ids(tried.filter(pl.col("at") >= after_start)),
         signals=(Signal(name="auth_failing", strength=min(1.0, 0.5 + (share_0 or 0.9) - share_1)),) if failing else (),
         data=data,
     )
+
+
+def _get_in_as_before(case: Case) -> bool:
+    """
+    Whether as many sign-ins succeed at the edge as before: then nobody is locked out, however many fail beside them.
+
+    False where the edge was not seen, or counted too few: what cannot be told excuses nothing.
+    """
+    before_start, before_end, after_start, after_end = spans(case)
+    doors = case.frames.edge.filter(
+        pl.col("route").str.contains(IDENTITY).fill_null(value=False)
+        & pl.col("route").str.contains(SIGN_IN).fill_null(value=False)
+        & pl.col("route").str.contains(r"^/(?:api|auth|v\d+|graphql)\b")
+        & (pl.col("status") < 400)
+    )
+    rates = []
+    for start, end in ((before_start, before_end), (after_start, after_end)):
+        n = float(doors.filter(pl.col("at").is_between(start, end, closed="left")).get_column("requests").sum())
+        rates.append((n, n / max(1.0, (end - start).total_seconds() / 60)))
+    return rates[0][0] >= TRIES_MIN and rates[1][1] >= AS_MANY * rates[0][1]
 
 
 def _broken(case: Case) -> Finding | None:

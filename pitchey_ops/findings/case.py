@@ -15,6 +15,7 @@ from ..frames import Frames
 from ..models.observation import AnyObservation, Observed, Unavailable
 from ..models.window import Window
 from ..settings import Settings
+from ._attack_shapes import usual_shapes
 from ._clients import IPNetwork
 from ._grouping import group_messages
 from .attacks import attackers
@@ -91,8 +92,14 @@ class Case:
     @cached_property
     def onset(self) -> Onset | None:
         """The incident's onset, or None when nothing shows one."""
-        found = overall(self)
-        return self.look.onset if found is None and self.look is not None else found
+        found = overall(self, still_at=self.window.start)
+        if found is None and self.look is not None:
+            found = self.look.onset
+        if found is None:
+            from .refused import refused_onset  # refusals are told of a case
+
+            found = refused_onset(self)
+        return found
 
     @cached_property
     def look(self) -> Look | None:
@@ -145,7 +152,14 @@ class Case:
             & ~pl.coalesce("url", pl.lit("/login")).str.contains(SIGN_IN)
         )
         logs = logs.with_columns(message=pl.when(~ours.fill_null(value=False)).then(pl.col("message")))
-        return attackers(logs, protected=self.protected, firewall=self.frames.firewall.filter(inside))
+        return attackers(
+            logs, protected=self.protected, firewall=self.frames.firewall.filter(inside), usual=self.usual_shapes
+        )
+
+    @cached_property
+    def usual_shapes(self) -> pl.DataFrame:
+        """How routes were asked before the window (`_attack_shapes.usual_shapes`)."""
+        return usual_shapes(self.frames.logs.filter(pl.col("at") < self.window.start))
 
     @cached_property
     def counted_from(self) -> datetime:

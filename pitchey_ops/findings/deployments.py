@@ -132,7 +132,9 @@ def _plain(row: dict[str, Any], number: int, evidence: tuple[str, ...]) -> Findi
 
 
 def _version(row: dict[str, Any]) -> str:
-    return str(row["version"] or "of unknown version")[:12]
+    """Return what tells one version from another: Sentry writes ``project@version``."""
+    version = str(row["version"] or "")
+    return version.rpartition("@")[2][:12] or version[:12] or "of unknown version"
 
 
 def _facts(row: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,9 @@ RULE = "flow"
 SIGNALS = ("log_flow_stopped", "log_flow_seen", "metric_flow_stopped")
 QUIET_FACTOR = 8.0
 """A service is silent when its newest entry is this many times its usual gap old (and older than the limit)."""
+SILENT_SERVICES = 3
+"""Empty answers of so many services, where nothing else can see, from which nothing arrives; one may never speak."""
+SAY_NOTHING = "only services that may have nothing to say can see the end of the window, and the archive was not read"
 ARCHIVE_ONLY = 0.3
 """What fresh entries in the archive alone prove: they may reach it and not the logs service."""
 
@@ -31,7 +34,7 @@ def flow(case: Case) -> RuleResult:
         return NotChecked(rule=RULE, because="no log source can see the end of the window; " + case.why_missing("r2"))
     logs = case.frames.logs.filter(pl.col("observation").is_in(sighted) & (pl.col("at") <= case.now))
     if logs.is_empty():
-        return _nothing(case, sighted)
+        return _nothing(case, sighted) if _could_show(sighted) else NotChecked(rule=RULE, because=SAY_NOTHING)
     limit_s = case.settings.thresholds.stale_after_s
     table = (
         logs.group_by("service")
@@ -111,6 +114,12 @@ def _sighted(case: Case) -> list[str]:
             if prefix == "case/logs" or (not coverage.cut and (coverage.seen_end or edge) >= edge):
                 found.append(seen.id)
     return sorted(set(found))
+
+
+def _could_show(sighted: list[str]) -> bool:
+    """Whether silence means anything: of the archive, or of several services, not of one that may never speak."""
+    services = [name for name in sighted if name.startswith("logs/service/")]
+    return len(services) >= SILENT_SERVICES or len(services) < len(sighted)
 
 
 def _nothing(case: Case, sighted: list[str]) -> RuleResult:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import polars as pl
 
 from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
+from ._troubles import signals_of
 from .case import Case
-from .kinds import KINDS
+from .kinds import BROWSERS, KINDS, SCRIPT_ERRORS, VAGUE_SHARE
 
 RULE = "issues"
 SIGNALS = tuple(dict.fromkeys(kind.signal for kind in KINDS))
 WEAK = 0.6
 """Sentry counts what its client sends: one issue weighs less than counted log entries."""
+MANY_USERS = 0.2
+"""What is added to that for an issue that `USERS` people or more met: no single machine sends so."""
+USERS = 40
+FEW = 3
+ALONE = 0.5
+"""What an issue of few events and people is worth where nearly all that is new is this: its routes are seldom asked."""
 
 
 def issues(case: Case) -> RuleResult:
@@ -29,11 +37,17 @@ def issues(case: Case) -> RuleResult:
     new = case.frames.issues.filter(pl.col("first_seen") >= since).sort(["count", "id"], descending=[True, False])
     browsers = set(case.settings.sentry_frontend_projects)
     found = []
+    everything = max(1, int(new.get_column("count").fill_null(0).sum()))
     for number, row in enumerate(new.head(10).iter_rows(named=True)):
         text = f"{row['title'] or ''} {row['culprit'] or ''}"[:600]
         frontend = row["project"] in browsers
         signal = _kind(text, frontend)
         events = row["count"] or 0
+        strength = _strength(events, row["users"] or 0)
+        if events >= FEW and (row["users"] or 0) >= FEW:
+            strength = max(strength, ALONE * events / everything)
+        if signal == BROWSERS and not re.search(SCRIPT_ERRORS, text):
+            strength *= VAGUE_SHARE
         found.append(
             Finding(
                 id=f"{RULE}/{number + 1}",
@@ -42,11 +56,15 @@ def issues(case: Case) -> RuleResult:
                 severity=Severity.WARNING if events >= 10 else Severity.INFO,
                 at=row["first_seen"],
                 evidence=(row["observation"],) if row["observation"] else (),
-                signals=(Signal(name=signal, strength=WEAK * min(1.0, events / 20)),) if signal else (),
+                signals=(Signal(name=signal, strength=strength),) if signal else (),
                 data={"title": row["title"], "events": events, "users": row["users"], "permalink": row["permalink"]},
             )
         )
     return found
+
+
+def _strength(events: int, users: int) -> float:
+    return WEAK * min(1.0, events / 20) + MANY_USERS * min(1.0, users / USERS)
 
 
 def _kind(text: str, frontend: bool) -> str | None:
@@ -54,6 +72,6 @@ def _kind(text: str, frontend: bool) -> str | None:
     for kind in KINDS:
         if kind.frontend is not None and kind.frontend != frontend:
             continue
-        if series.str.contains(kind.matches)[0]:
+        if pl.select(kind.found_in(pl.lit(text))).item():
             return kind.signal
-    return None
+    return None if frontend else signals_of(series).get_column("signal")[0]

@@ -16,17 +16,52 @@ from importlib.resources import files
 import polars as pl
 
 from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
+from ..models.observation import Observed
 from ..yaml_text import read_yaml
+from ._grouping import group_messages
+from ._new_warnings import new_warnings
+from ._payloads import ascii_only
+from ._troubles import OTHERS, VAGUE, signals_of
 from .case import Case, observation_ids
+from .onset import Onset
 from .users import failing_all_along
 
 RULE = "kinds"
 ENTRIES_MIN = 5
+LONG_MIN = 15
+"""The same over the whole window, where nothing tells when it began."""
 RISE = 3.0
 """How many times as many a minute as before the onset count as rising."""
 TEXT_LIMIT = 2_000
+FAILING_SHARE = 0.1
+"""Failing share (0-1) of a service's logged requests from which its warnings count as errors."""
+LOST = (400, 409, 415, 422)
+"""Refusals that are a service's own word about what it was sent."""
+DOUBT_S = 300.0
+"""An onset that is known less closely dates no kind of error."""
 COUNTED_MIN = 5.0
 """Minutes before the onset from which a rate is taken."""
+BROWSERS = "js_errors_new"
+EXTENSIONS = (
+    r"(?i)\b(?:chrome|moz|safari(?:-web)?|edge|opera|ms-browser)-extension:|webkit-masked-url:"
+    r"|extension context invalidated|resizeobserver loop"
+)
+"""What a visitor's own extension throws on any site, and what browsers say of no fault at all."""
+OWN_FILES = r"(?i)(?:https?://|/assets/)[^\s:?#]+\.m?js\b"
+"""An error with a file of ours in it is ours to explain, whoever's extension stands beside it in the stack."""
+SCRIPT_ERRORS = (
+    r"(?i)(?:type|reference|range|syntax|eval|uri|aggregate|internal|invariant|chunk)error|\berror: |uncaught|unhandled"
+    r"|undefined|\bnull\b|is not (?:a|an|defined|iterable)|cannot |can't |call stack|recursion|minified|hydrat|react"
+    r"|\bvue\b|svelte|\bng0?\d{3}|component|render|\bhooks?\b|\bprops?\b|\brouter?\b"
+    r"|invalid (?:hook|element|prop|date|time|value)|unexpected (?:token|end|identifier)|customelement|web ?assembly"
+    r"|worker script|script error"
+)
+"""What engines and frameworks say of code that fails."""
+VAGUE_SHARE = 0.55
+"""What browser errors in other words are worth for the page's own code: it may be its files, or what it asks for."""
+NEW_MIN = 10
+NEW_VOICES = 6
+"""Entries and people that say what no browser said before, from which it is a fault of the page."""
 SAMPLE_MIN = 50
 """Entries of a service from before the onset from which a share is taken."""
 
@@ -40,6 +75,15 @@ class Kind:
     level: str
     matches: str
     frontend: bool | None = None
+    counts: bool = False
+    unless: str | None = None
+
+    def found_in(self, text: pl.Expr) -> pl.Expr:
+        """Return whether *text* is of this kind; never null."""
+        found = text.str.contains(self.matches)
+        if self.unless is not None:
+            found = found & ~text.str.contains(self.unless)
+        return found.fill_null(value=False)
 
 
 def _read() -> tuple[Kind, ...]:
@@ -49,15 +93,21 @@ def _read() -> tuple[Kind, ...]:
             signal=row["signal"],
             words=row["words"],
             level=row["level"],
-            matches=("" if row.get("case") else "(?i)") + "|".join(f"(?:{one})" for one in row["matches"]),
+            matches="|".join(f"(?:{one})" for one in row["matches"])
+            if row.get("case")
+            else "(?i)" + "|".join(f"(?:{ascii_only(one)})" for one in row["matches"]),
             frontend=row.get("frontend"),
+            counts=row.get("counts", False),
+            unless="|".join(f"(?:{one})" for one in row["unless"]) if row.get("unless") else None,
         )
         for row in read_yaml(text)["kinds"]
     )
 
 
 KINDS = _read()
-SIGNALS = (*dict.fromkeys(kind.signal for kind in KINDS), "errors_unexplained", "db_errors")
+GENERAL = {kind.signal: kind for kind in KINDS}
+"""Signal -> its last kind, whose words hold for all of them."""
+SIGNALS = (*dict.fromkeys(kind.signal for kind in KINDS), "errors_unexplained", "db_errors", "monitoring_failing")
 FRONTEND_SERVICES = ("frontend", "web", "browser", "client", "ui", "spa")
 
 
@@ -79,26 +129,152 @@ def kinds(case: Case) -> RuleResult:
         since -= timedelta(seconds=min(120.0, case.onset.uncertainty_s))
     usual = _Usual.of(case, since)
     errors = _texts(logs).filter(pl.col("at") < case.end)
+    errors = _without_attackers(case, _taken_seriously(case, errors, since))
     claimed = pl.Series([False] * errors.height, dtype=pl.Boolean)
     rows: list[tuple[Kind, pl.DataFrame, int, float]] = []
     matched: dict[str, tuple[Kind, pl.Series]] = {}
+    watching = errors.select(_of_monitoring()).get_column("chosen")
+    stores = errors.select(_of_stores()).get_column("chosen")
+    elsewhere = errors.get_column("text").str.contains(OTHER_STORE).fill_null(value=False)
     for kind in KINDS:
         match = _mask(errors, kind) & ~claimed
+        if kind.signal in OWN_TROUBLE:
+            match = match & ~watching
+        if kind.signal == "worker_limits":
+            match = match & ~stores
+        if kind.signal.startswith("db_"):
+            match = match & ~elsewhere
         claimed = claimed | match
         known = matched.get(kind.signal)
-        matched[kind.signal] = (kind, match) if known is None else (known[0], known[1] | match)
+        spoken = kind if known is None or match.sum() >= known[1].sum() else known[0]
+        matched[kind.signal] = (spoken, match if known is None else known[1] | match)
+    strange = [name for name, n in usual.entries_before.items() if n < SAMPLE_MIN and not usual.long_seen(name)]
+    claimed = claimed | _by_standard(errors, claimed | watching, matched, strange, dated=case.onset is not None)
+    hard = errors.get_column("hard") & ~errors.get_column("visit")
+    matched[MONITORING.signal] = (MONITORING, watching & hard & ~claimed)
+    in_words = claimed
+    claimed = claimed | watching
     for kind, match in matched.values():
         mine = errors.filter(match)
         hits = mine.filter(pl.col("at") >= since)
         expected = usual.expected(mine.filter(pl.col("at") < since), hits)
-        if hits.height >= ENTRIES_MIN and hits.height >= RISE * expected:
+        if hits.height < ENTRIES_MIN or (kind.signal == BROWSERS and not usual.known(hits, case)):
+            continue
+        if hits.height >= RISE * expected:
             rows.append((kind, hits, hits.height, expected))
+        elif kind.frontend and kind.signal == BROWSERS:
+            fresh = _never_said_before(mine, since)
+            if fresh.height >= NEW_MIN and _voices(fresh) >= NEW_VOICES:
+                rows.append((kind, fresh, fresh.height, 0.0))
+    rows += _all_window(case, errors, matched, {kind.signal for kind, *_ in rows}, since)
     rest = errors.filter(~claimed & pl.col("hard") & ~pl.col("visit"))
-    total = sum(max(0.0, n - expected) for kind, _, n, expected in rows if kind.level == "error") or 1.0
+    total = sum(max(0.0, n - expected) for kind, _, n, expected in rows if kind.level == "error" or kind.counts) or 1.0
     found = [_finding(kind, hits, n, expected, total, case) for kind, hits, n, expected in rows]
-    for kind, hits, n, expected in _unexplained(rest, since, usual):
+    for kind, hits, n, expected in _unexplained(rest, since, usual, case):
         found.append(_finding(kind, hits, n, expected, total + n - expected, case))
-    return found
+    warned = errors.filter(~in_words & ~pl.col("hard") & ~pl.col("visit"))
+    return found + new_warnings(case, warned, logs.filter(pl.col("at") < case.end))
+
+
+def _by_standard(
+    errors: pl.DataFrame,
+    claimed: pl.Series,
+    matched: dict[str, tuple[Kind, pl.Series]],
+    strange: list[str],
+    *,
+    dated: bool,
+) -> pl.Series:
+    """
+    Add to *matched* what no kind's wording knows and subject and trouble tell (`_troubles`); return what was added.
+
+    Not of browsers, whose errors speak of stores only as they were told, and not of lines of requests. Of partners and
+    receivers only by services that were seen before (not *strange*), of partners only where something else tells the
+    time, too (*dated*): somebody's feed fails at any time, and nobody feels it.
+    """
+    left = errors.select(~pl.col("visit") & ~pl.col("frontend")).to_series() & ~claimed
+    told = signals_of(errors.get_column("text").filter(left))
+    others = told.get_column("subject").is_in(list(OTHERS))
+    partner = (told.get_column("subject") == OTHERS[0]).fill_null(value=False)
+    unsure = (told.get_column("trouble") == VAGUE) | others
+    vague = unsure & ~errors.get_column("hard").filter(left)
+    vague = vague | (others & errors.get_column("service").is_in(strange).fill_null(value=True).filter(left))
+    vague = vague | partner if not dated else vague
+    found = told.get_column("signal").zip_with(~vague.fill_null(value=False), pl.Series([None], dtype=pl.String))
+    places = pl.Series(range(errors.height), dtype=pl.UInt32).filter(left)
+    added = pl.Series([False] * errors.height, dtype=pl.Boolean)
+    for name in found.drop_nulls().unique().sort().to_list():
+        kind, match = matched[name]
+        if not match.any():
+            kind = GENERAL[name]
+        mine = pl.Series(range(errors.height), dtype=pl.UInt32).is_in(places.filter(found == name).implode())
+        matched[name] = (kind, match | mine)
+        added = added | mine
+    return added
+
+
+def _all_window(
+    case: Case,
+    errors: pl.DataFrame,
+    matched: dict[str, tuple[Kind, pl.Series]],
+    found: set[str],
+    since: datetime,
+) -> list[tuple[Kind, pl.DataFrame, int, float]]:
+    """
+    Return what no series dates and what is older than the later half of the window, against long before.
+
+    Also where what dates it is in doubt: a trouble that grows slowly is felt long after it began, and its own entries
+    lie before the onset that was found. Only kinds that words tell by themselves, of services whose entries before the
+    window were seen: a remainder of last week, or an answer that holds all that the service ever said.
+    """
+    if (case.onset is not None and not _doubtful(case.onset)) or since <= case.window.start:
+        return []
+    usual = _Usual.of(case, case.window.start)
+    rows = []
+    for kind, match in matched.values():
+        if kind.signal in found or kind.signal == BROWSERS:
+            continue
+        mine = errors.filter(match)
+        hits = mine.filter(pl.col("at") >= case.window.start)
+        seen = [
+            name
+            for name in hits.get_column("service").drop_nulls().unique().to_list()
+            if _seen_before(case, usual, name)
+        ]
+        hits = hits.filter(pl.col("service").is_in(seen))
+        expected = usual.expected(mine.filter(pl.col("at") < case.window.start), hits)
+        if hits.height >= LONG_MIN and hits.height >= RISE * expected:
+            rows.append((kind, hits, hits.height, expected))
+    return rows
+
+
+def _doubtful(onset: Onset) -> bool:
+    """Whether one symptom alone tells the onset, or none tells it closely."""
+    return len(onset.symptoms) <= 1 or onset.uncertainty_s >= DOUBT_S
+
+
+def _seen_before(case: Case, usual: _Usual, service: str) -> bool:
+    if usual.entries_before[service] >= SAMPLE_MIN:
+        return True
+    told = case.observations.get(f"logs/service/{service}")
+    return isinstance(told, Observed) and told.status == "observed" and not told.coverage.cut
+
+
+def _voices(hits: pl.DataFrame) -> int:
+    """Return how many different people, addresses or requests say *hits*."""
+    return max(hits.get_column(name).drop_nulls().n_unique() for name in ("trace_id", "user_id", "ip"))
+
+
+def _never_said_before(mine: pl.DataFrame, since: datetime) -> pl.DataFrame:
+    """
+    Return the entries since then whose pattern no earlier entry has; none where too few earlier ones were seen.
+
+    Browsers complain all day about extensions and networks, which hides a new error in the sum of all.
+    """
+    if mine.filter(pl.col("at") < since).height < SAMPLE_MIN:
+        return mine.clear()
+    told = mine.with_columns(pattern=group_messages(mine.get_column("message")).pattern_ids)
+    known = told.filter(pl.col("at") < since).get_column("pattern").unique().to_list()
+    return told.filter((pl.col("at") >= since) & ~pl.col("pattern").is_in(known)).drop("pattern")
 
 
 OTHER = Kind(signal="errors_unexplained", words="trouble in words that no kind knows", level="error", matches="")
@@ -107,7 +283,61 @@ DATABASE = Kind(
 )
 
 
-def _unexplained(rest: pl.DataFrame, since: datetime, usual: _Usual) -> list[tuple[Kind, pl.DataFrame, int, float]]:
+MONITORING = Kind(signal="monitoring_failing", words="trouble of the monitoring itself", level="error", matches="")
+MONITORING_SERVICES = ("monitoring", "monitor", "logs", "log-ingest", "logging", "apm", "metrics", "telemetry")
+OWN_TROUBLE = (
+    *("code_exceptions_new", "cache_errors", "storage_errors", "auth_failing", "worker_limits"),
+    "credentials_rejected",
+)
+"""Kinds that, in entries of the monitoring services, tell of these and not of what users meet."""
+
+
+def _of_monitoring() -> pl.Expr:
+    return pl.col("service").str.to_lowercase().is_in(list(MONITORING_SERVICES)).fill_null(value=False).alias("chosen")
+
+
+def _of_stores() -> pl.Expr:
+    names = [name for place in ("database", "cache", "object storage") for name in PLACES[place]]
+    return pl.col("service").str.to_lowercase().is_in(names).fill_null(value=False).alias("chosen")
+
+
+def _without_attackers(case: Case, errors: pl.DataFrame) -> pl.DataFrame:
+    """
+    Leave out errors of requests by addresses that are accused of payloads or scanning.
+
+    What nonsense brings about is told with the attack; what it breaks for others is in the others' entries.
+    """
+    table = case.clients
+    if table is None or errors.get_column("ip").drop_nulls().is_empty():
+        return errors
+    sends = (pl.col("payload_kinds").list.len() > 0) | (pl.col("kind") == "scanner")
+    accused = table.filter((pl.col("verdict") == "accused") & sends).get_column("address").to_list()
+    if not accused:
+        return errors
+    return errors.filter(~pl.col("ip").is_in(accused).fill_null(value=False))
+
+
+def _taken_seriously(case: Case, errors: pl.DataFrame, since: datetime) -> pl.DataFrame:
+    """
+    Take the warnings of services whose requests fail for their errors: some call nothing else an error.
+
+    Before and after alike, so that what they always warn of stays usual.
+    """
+    served = case.bad_requests.filter(pl.col("at") >= since).with_columns(
+        lost=pl.col("failed") | pl.col("status").is_in(list(LOST))
+    )
+    failing = (
+        served.group_by("service")
+        .agg(pl.col("lost").sum().alias("n"), pl.col("lost").mean().alias("share"))
+        .filter((pl.col("n") >= ENTRIES_MIN) & (pl.col("share") >= FAILING_SHARE))
+    )
+    names = failing.get_column("service").drop_nulls().to_list()
+    return errors.with_columns(hard=pl.col("hard") | pl.col("service").is_in(names).fill_null(value=False))
+
+
+def _unexplained(
+    rest: pl.DataFrame, since: datetime, usual: _Usual, case: Case
+) -> list[tuple[Kind, pl.DataFrame, int, float]]:
     """
     Return what is new among the errors that no kind claimed: that something is wrong needs no words that we know.
 
@@ -121,7 +351,7 @@ def _unexplained(rest: pl.DataFrame, since: datetime, usual: _Usual) -> list[tup
             of = mine.filter(pl.col("service") == name)
             hits = of.filter(pl.col("at") >= since)
             expected = usual.expected(of.filter(pl.col("at") < since), hits)
-            if hits.height >= ENTRIES_MIN and hits.height >= RISE * expected:
+            if hits.height >= ENTRIES_MIN and hits.height >= RISE * expected and usual.known(hits, case):
                 found.append((kind, hits, hits.height, expected))
     best: dict[str, tuple[Kind, pl.DataFrame, int, float]] = {}
     for row in sorted(found, key=lambda row: -row[2]):
@@ -163,6 +393,25 @@ class _Usual:
             entries_after=dict(zip(names, counts.get_column("after").to_list(), strict=True)),
         )
 
+    def long_seen(self, service: str) -> bool:
+        """Whether all that *service* said in the minutes before *since* was seen."""
+        return (self.since - self.counted_from[service]).total_seconds() / 60 >= COUNTED_MIN
+
+    def known(self, hits: pl.DataFrame, case: Case) -> bool:
+        """
+        Return whether *hits* can be called new: something dates the trouble, or their services were seen before.
+
+        What every service always says a little of is new in any sight that begins after *since*.
+        """
+        if case.onset is not None:
+            return True
+        names = hits.get_column("service").drop_nulls().unique().to_list()
+        return all(
+            (self.since - self.counted_from[name]).total_seconds() / 60 >= COUNTED_MIN
+            or self.entries_before[name] >= SAMPLE_MIN
+            for name in names
+        )
+
     def expected(self, before: pl.DataFrame, hits: pl.DataFrame) -> float:
         """Return how many entries of a kind were to be expected since then among the services of *hits*."""
         total = 0.0
@@ -177,17 +426,35 @@ class _Usual:
         return total
 
 
+OTHER_STORE = r"^(?:cache|object storage):"
+"""Entries of stores that are no database: a read that is slow there is their own."""
 PLACES = {
-    "database": ("database", "db", "postgres", "postgresql", "sql", "hyperdrive", "neon"),
-    "cache": ("cache", "kv", "redis"),
-    "object storage": ("storage", "r2", "object-store", "object-storage", "media-store", "s3"),
-    "alert": ("alerts", "alerting", "alertmanager", "alert-manager", "pager", "notifier"),
+    "database": (
+        *("database", "db", "postgres", "postgresql", "sql", "hyperdrive", "neon", "mysql", "mariadb", "mongo"),
+        *("mongodb", "pgbouncer", "pooler", "db-proxy", "planetscale", "cockroach", "turso", "d1", "rds", "aurora"),
+    ),
+    "cache": ("cache", "kv", "redis", "valkey", "memcached", "upstash", "dragonfly", "keydb", "cache-proxy"),
+    "object storage": (
+        *("storage", "r2", "object-store", "object-storage", "media-store", "s3", "minio", "blob", "blobs", "bucket"),
+        *("gcs", "file-store", "filestore"),
+    ),
+    "alert": (
+        *("alerts", "alerting", "alertmanager", "alert-manager", "alert-router", "pager", "pagerduty", "opsgenie"),
+        *("notifier", "oncall", "on-call"),
+    ),
 }
 """Word that is put before an entry's text -> services whose entries are about it, whatever words they choose."""
 AMBIGUOUS = ("pool", "lock", "locks", "session", "token", "query", "connection")
 """Components whose name is a symptom's word, too: said of every entry there, it would say nothing."""
 QUERY = r"\?[^\s\"'<>]*"
 """A query string: what a visitor typed is not what the platform says."""
+
+
+WARNED = ("warn", "warning")
+HARD = ("error", "fatal", "critical", "err", "crit", "severe", "alert", "emerg", "emergency", "panic")
+"""Levels of errors: as our services write them, and as syslog (RFC 5424), Java and PostgreSQL do."""
+STATE = r"(?i)\b(durable objects?) storage\b"
+"""What an object keeps beside the Worker is no object storage."""
 
 
 def _texts(logs: pl.DataFrame) -> pl.DataFrame:
@@ -197,23 +464,26 @@ def _texts(logs: pl.DataFrame) -> pl.DataFrame:
     place = pl.coalesce(
         *(pl.when(service.is_in(list(names))).then(pl.lit(word + ":")) for word, names in PLACES.items())
     )
-    return logs.filter(pl.col("level").is_in(["error", "fatal", "critical", "warn", "warning"])).with_columns(
+    whole = pl.concat_str("message", "stack", separator=" ", ignore_nulls=True).str.slice(0, TEXT_LIMIT)
+    extension = whole.str.contains(EXTENSIONS) & ~whole.str.contains(OWN_FILES)
+    said = pl.col("level").is_in([*HARD, *WARNED]) & ~(frontend & extension)
+    return logs.filter(said).with_columns(
         text=pl.concat_str(
             place,
             pl.when(~part.is_in(list(AMBIGUOUS))).then(pl.col("component") + ":"),
-            pl.col("message").str.slice(0, TEXT_LIMIT).str.replace_all(QUERY, "?"),
+            pl.col("message").str.slice(0, TEXT_LIMIT).str.replace_all(QUERY, "?").str.replace_all(STATE, "$1 state"),
             pl.col("stack").str.slice(0, 300),
             separator=" ",
             ignore_nulls=True,
         ),
         frontend=frontend,
         visit=pl.col("status").is_not_null() & pl.col("url").is_not_null(),
-        hard=pl.col("level").is_in(["error", "fatal", "critical"]),
+        hard=pl.col("level").is_in(list(HARD)),
     )
 
 
 def _mask(frame: pl.DataFrame, kind: Kind) -> pl.Series:
-    chosen = pl.col("text").str.contains(kind.matches).fill_null(False)
+    chosen = kind.found_in(pl.col("text"))
     if kind.frontend is not None:
         chosen = chosen & (pl.col("frontend") == kind.frontend)
     if kind.level == "error":
@@ -225,6 +495,10 @@ def _finding(kind: Kind, hits: pl.DataFrame, n: int, expected: float, total: flo
     share = min(1.0, (n - expected) / total)
     voices = max(hits.get_column(name).drop_nulls().n_unique() for name in ("trace_id", "user_id", "ip", "at"))
     strength = min(1.0, 0.35 + share) if voices > 1 else 0.2
+    if kind.signal == BROWSERS:
+        in_words = hits.get_column("text").str.contains(SCRIPT_ERRORS).fill_null(value=False)
+        of_code = float(in_words.sum()) / hits.height
+        strength *= VAGUE_SHARE + (1 - VAGUE_SHARE) * of_code
     by_service = hits.group_by("service").len().sort(["len", "service"], descending=[True, False])
     services = by_service.get_column("service").drop_nulls().to_list()
     place = services[0] if services else "no named service"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import polars as pl
 
 from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
 from ._compare import Shift, shift
+from ._exact import exact_mean
 from ._requests import route_of, spans
 from .case import Case, observation_ids
 
@@ -23,6 +24,12 @@ Z_CLEAR = 4.5
 SLOWER_SHARE = 0.15
 """Share of answers above their route's own earlier P95 from which they are slower; 0.05 without a change."""
 NORMAL_SHARE = 0.11
+ROUTE_MIN = 10.0
+"""Measurements on each side from which one route is judged by itself."""
+ROUTE_RATIO = 2.0
+ROUTE_BY_MS = 300.0
+"""Its median must be so many times, and so much above, that before: a person feels that."""
+LONG_AGO = timedelta(hours=6)
 ROWS = 20
 DATABASE = ("database", "db", "postgres", "postgresql", "sql", "hyperdrive")
 
@@ -137,21 +144,92 @@ def latency(case: Case) -> RuleResult:
     if slower or (over and not compared):
         strength = min(1.0, max(0.5, 0.4 + moved.slower_share)) if slower else 0.6
         return [_high(seen, moved, data, strength, before_words, over=over, at=after_start if slower else None)]
+    one = _one_route(moved)
+    week = None if one is not None else _than_last_week(case)
     found = [
         Finding(
             id=f"{RULE}/as-before",
             rule=RULE,
             claim=f"P95 of response times is {p95:,.0f} ms since {after_start:%H:%M} UTC{before_words},"
-            f" from {seen.vantage}: " + ("over the limit, but no slower than before" if over else "under the limit"),
+            f" from {seen.vantage}: "
+            + (
+                _as_before(compared and _before(seen, before_start, before_end) <= limit) if over else "under the limit"
+            ),
             severity=Severity.WARNING if over else Severity.INFO,
             evidence=seen.evidence,
             signals=(Signal(name="latency_normal"),)
-            if compared and moved.slower_share <= NORMAL_SHARE and not over
+            if compared and moved.slower_share <= NORMAL_SHARE and not over and one is None and week is None
             else (),
             data=data,
         )
     ]
+    if one is not None:
+        found.append(
+            Finding(
+                id=f"{RULE}/one-route",
+                rule=RULE,
+                claim=f"“{one['group']}” answers in {one['p50_after']:,.0f} ms (median of {one['n_after']:.0f}) since"
+                f" {after_start:%H:%M} UTC, {one['p50_before']:,.0f} ms before; the whole is as before",
+                severity=Severity.WARNING,
+                at=after_start,
+                evidence=seen.evidence,
+                data={"route": one["group"], "ratio_of_medians": one["ratio"], "z": one["z"]},
+            )
+        )
+    if week is not None:
+        found.append(week)
     return found
+
+
+def _as_before(tail_rose: bool) -> str:
+    """Return how it is over the limit: as ever, or by a few answers while most take as long as before."""
+    return (
+        "over the limit, by few answers: most take no longer than before"
+        if tail_rose
+        else "over the limit, but no slower than before"
+    )
+
+
+def _one_route(moved: Shift) -> dict[str, Any] | None:
+    """Return the route that got slower most clearly where the whole did not: one of many, or one that few ask for."""
+    rows = moved.groups.filter(
+        (pl.min_horizontal("n_before", "n_after") >= ROUTE_MIN)
+        & (pl.col("z") >= Z_CLEAR)
+        & (pl.col("ratio") >= ROUTE_RATIO)
+        & (pl.col("p50_after") - pl.col("p50_before") >= ROUTE_BY_MS)
+    )
+    return rows.row(0, named=True) if rows.height else None
+
+
+def _than_last_week(case: Case) -> Finding | None:
+    """
+    Return a finding where answers are slower than those of long before the window, which a store still shows.
+
+    What got slow before anybody looked is as slow as before within what is looked at.
+    """
+    logged = case.bad_requests.filter(pl.col("duration_ms") >= 0).select(
+        "at",
+        pl.col("duration_ms").alias("value"),
+        route_of(pl.coalesce("url", "component", "service")).alias("group"),
+        "observation",
+    )
+    first = logged.get_column("at").min()
+    if not isinstance(first, datetime) or case.window.start - first < LONG_AGO:
+        return None
+    half = case.window.end - case.window.duration / 2
+    moved = shift(logged, (first, case.window.start - LONG_AGO), (half, case.end))
+    if min(moved.n_before, moved.n_after) < COMPARED_MIN or moved.z < Z_CLEAR or moved.slower_share < SLOWER_SHARE:
+        return None
+    worst = moved.groups.row(0, named=True)
+    return Finding(
+        id=f"{RULE}/last-week",
+        rule=RULE,
+        claim=f"{moved.slower_share:.0%} of answers are slower than nearly all were on {first:%d %b}, most"
+        f" “{worst['group']}”; it began before the window, if it began",
+        severity=Severity.WARNING,
+        evidence=observation_ids(logged.filter(pl.col("at") >= half)),
+        data={"slower_share": moved.slower_share, "z": moved.z, "than_last_week": _rows(moved)},
+    )
 
 
 def _high(
@@ -219,10 +297,10 @@ def where_time_goes(case: Case) -> list[dict[str, Any]]:
     earlier = calls.filter(pl.col("at").is_between(before_start, before_end, closed="left"))
     own = set(case.settings.services) | set(case.frames.logs.get_column("service").drop_nulls().unique())
     callers = set(calls.get_column("caller").drop_nulls().unique())
-    waits = (pl.col("client_ms") - pl.col("duration_ms")).clip(lower_bound=0).mean()
+    waits = exact_mean((pl.col("client_ms") - pl.col("duration_ms")).clip(lower_bound=0))
     rows = []
     for name, part in (("duration_ms", None), ("wait", "network or queue")):
-        measure = pl.col("duration_ms").mean() if part is None else waits
+        measure = exact_mean(pl.col("duration_ms")) if part is None else waits
         sides = [
             f.group_by("service").agg(pl.len().alias("calls"), measure.alias(name)).sort("service")
             for f in (earlier, later)

@@ -15,7 +15,7 @@ from .flow import _requests_go_on
 from .probes import own_network_down
 
 RULE = "monitoring"
-SIGNALS = ("monitoring_failing", "metric_flow_stopped", "log_flow_stopped", "alerts_failing")
+SIGNALS = ("monitoring_failing", "metric_flow_stopped", "log_flow_stopped", "alerts_failing", "scheduled_missing")
 SERVICES = ("monitoring", "logs", "apm")
 FAULTS = ("failed", "timeout", "unreachable", "bad_payload")
 """Reasons that are the service's fault; ``blind`` is its ordinary state (traps 1 and 9) and never one."""
@@ -24,6 +24,9 @@ FAILURES_MIN = 3
 ENDS_BADLY_MIN = 0.15
 """Rise of the share of a monitoring script's invocations that end badly, from which it is failing."""
 Z_CLEAR = 4.0
+STOPPED_SHARE = 0.5
+STOPPED_STRENGTH = 0.7
+"""The watcher itself runs by a timetable: called no more, or ending badly, it leaves no traces, whoever reads them."""
 CALLS_MIN = 30
 """Invocations before, and expected since, below which a script is too seldom called to be judged."""
 QUIET_SHARE = 0.35
@@ -111,6 +114,8 @@ def _scripts(case: Case) -> list[Finding]:
             continue
         flow = "log_flow_stopped" if "log" in script else "metric_flow_stopped" if "apm" in script else ""
         signals = [Signal(name="monitoring_failing", strength=0.9 if ends_badly else 0.5)]
+        if "monitoring" in script and (quiet or share >= STOPPED_SHARE):
+            signals.append(Signal(name="scheduled_missing", strength=STOPPED_STRENGTH))
         if flow:
             signals.append(Signal(name=flow, strength=min(1.0, 0.5 + share) if ends_badly else 0.4))
         words = f"{share:.0%} of the invocations of {script} end badly ({was:.0%} before)" if ends_badly else ""

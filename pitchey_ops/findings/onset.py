@@ -209,15 +209,19 @@ def combine(onsets: Sequence[Onset], *, alert_at: datetime | None = None) -> Ons
     )
 
 
-def overall(case: HasFrames) -> Onset | None:
+def overall(case: HasFrames, *, still_at: datetime | None = None) -> Onset | None:
     """
     Return the incident's onset, or None when nothing shows one.
+
+    What was over before *still_at* (the window's start) is another story: it began nothing that still lasts.
 
     Where an alert came, and no series shows a change or only a lone one inside some service, the requests of the
     leading suspect tell the time, if enough speaks against it: a fault in one corner of a platform may move no
     total, and what moves late is its consequence.
     """
-    whole = combine(_symptoms_of(case).onsets, alert_at=case.alert_at)
+    found = _symptoms_of(case).onsets
+    lasting = [o for o in found if still_at is None or o.ended_at is None or o.ended_at >= still_at]
+    whole = combine(lasting, alert_at=case.alert_at)
     if case.alert_at is None or (whole is not None and not _is_lone(whole)):
         return whole
     from pitchey_ops.findings.suspects import rank_suspects, suspect_onset  # suspects need `Onset` from here
@@ -239,7 +243,8 @@ def onsets(case: HasFrames) -> RuleResult:
     if not seen.judged:
         short = f": {', '.join(seen.too_short[:5])}" if seen.too_short else ""
         return NotChecked(rule=RULE, because=f"no series was long enough to tell a change from noise{short}")
-    whole = overall(case)
+    window = getattr(case, "window", None)
+    whole = overall(case, still_at=window.start if window is not None else None)
     if whole is None:
         return []
     began = f"{whole.at:%H:%M:%S} UTC ± {whole.uncertainty_s:.0f} s"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import Any
 
 from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
@@ -16,12 +17,18 @@ SIGNALS = (
     "edge_exception_page",
     "edge_limit_page",
     "edge_network_page",
+    "rate_limited_users",
     "auth_failing",
     "db_refused",
+    "probes_slow",
 )
 ROUTES = ("api/health", "api/health_db", "api/pitches", "api/auth_verify")
 EXCEPTION_CODES = frozenset({"1101", "1104"})
-LIMIT_CODES = frozenset({"1102", "1015", "1027"})
+LIMIT_CODES = frozenset({"1102", "1027"})
+REFUSED_CODES = frozenset({"1015"})
+"""A rule of ours turned us away: no fault of the edge or of the Worker."""
+SLOW_STRENGTH = 0.6
+"""Strength of answers that took longer than the limit: a few, of now, with nothing to compare them with."""
 FEW_SAMPLES = 0.35
 """Strength of one bad sample of three: a chance event is not excluded by so few."""
 
@@ -34,7 +41,8 @@ def probes(case: Case) -> RuleResult:
     only. A missing route is its own finding and no failure. Without any answered probe because the
     connection failed, the API is unreachable from here; if that is our own network's fault, every other
     host fails too, which is why `findings.own_network` outranks this. `/api/health` of older deployments is a
-    constant and proves only that the Worker runs.
+    constant and proves only that the Worker runs. Answers that come late are told, too: from one place, where the way
+    itself may be slow.
     """
     seen = [o for route in ROUTES for o in case.seen(route) if o.value.samples]
     if not seen:
@@ -60,6 +68,7 @@ def probes(case: Case) -> RuleResult:
         found += _route(observation)
     failing = [o for o in seen if o.value.failing_share > 0]
     found += _auth_alone(failing, seen)
+    found += _slow(case, seen)
     if not failing:
         found.append(
             Finding(
@@ -72,6 +81,33 @@ def probes(case: Case) -> RuleResult:
             )
         )
     return found
+
+
+def _slow(case: Case, seen: list[Observed[Any]]) -> list[Finding]:
+    """Return a finding when a route answers as it should, and later than the limit: who waits is not well served."""
+    limit = case.settings.thresholds.p95_ms
+    took = [
+        (median(s.took_ms for s in o.value.samples if s.kind == "ok"), o)
+        for o in seen
+        if any(s.kind == "ok" for s in o.value.samples)
+    ]
+    slow = [(ms, o) for ms, o in took if ms > limit]
+    if not slow:
+        return []
+    longest, worst = max(slow, key=lambda pair: (pair[0], pair[1].id))
+    return [
+        Finding(
+            id=f"{RULE}/slow",
+            rule=RULE,
+            claim=f"{worst.value.route} takes {longest:,.0f} ms to answer our own requests (limit {limit:,.0f} ms)"
+            + (f", and {len(slow) - 1} more routes are slow" if len(slow) > 1 else ""),
+            severity=Severity.WARNING,
+            at=worst.at,
+            evidence=tuple(o.id for _, o in slow),
+            signals=(Signal(name="probes_slow", strength=SLOW_STRENGTH),),
+            data={"took_ms": {o.value.route: ms for ms, o in slow}, "limit_ms": limit},
+        )
+    ]
 
 
 def _auth_alone(failing: list[Observed[Any]], seen: list[Observed[Any]]) -> list[Finding]:
@@ -124,6 +160,8 @@ def _route(observation: Observed[Any]) -> list[Finding]:
             if result.code in EXCEPTION_CODES
             else "edge_limit_page"
             if result.code in LIMIT_CODES
+            else "rate_limited_users"
+            if result.code in REFUSED_CODES
             else "edge_network_page"
         )
         signals.append(Signal(name=kind, strength=max(0.5, share)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -38,33 +39,28 @@ def ranked(case: Case) -> RuleResult:
     when = _when(case)
     if when is None:
         return []
-    result = suspects(_whole(case), alert_at=when[0], onset=when[1], more=_unread(case))
+    result = suspects(_whole(case), _ranked(case))
     if not isinstance(result, list):
         return result
     return [replace(finding, severity=Severity.INFO, signals=()) for finding in result]
 
 
 def suspects_of(case: Case) -> tuple[Suspect, ...]:
-    """
-    Return the suspects of *case*, best first, at most ten; ``because`` names this rule's findings.
-
-    Kept with the case, as its own cached properties are, for the next runbook that analyses it.
-    """
-    kept = vars(case).get(_KEPT)
-    if kept is None:
-        kept = vars(case)[_KEPT] = _ranked(case)
-    return tuple(kept)
-
-
-def _ranked(case: Case) -> tuple[Suspect, ...]:
-    when = _when(case)
-    if when is None:
-        return ()
-    found = merged(rank_suspects(_whole(case), alert_at=when[0], onset=when[1]), _unread(case))[:10]
+    """Return the suspects of *case*, best first, at most five; ``because`` names this rule's findings."""
     return tuple(
-        Suspect(service=s.service, score=s.score, because=(f"{RULE}/{place}",) if place <= 5 else ())
-        for place, s in enumerate(found, start=1)
+        Suspect(service=s.service, score=s.score, because=(f"{RULE}/{place}",))
+        for place, s in enumerate(_ranked(case)[:5], start=1)
     )
+
+
+def _ranked(case: Case) -> Sequence[Accused]:
+    """Return who is suspected; kept with the case, as its own cached properties are, for whoever asks again."""
+    kept: Sequence[Accused] | None = vars(case).get(_KEPT)
+    if kept is None:
+        when = _when(case)
+        ranked = [] if when is None else rank_suspects(_whole(case), alert_at=when[0], onset=when[1])
+        kept = vars(case)[_KEPT] = [] if when is None else merged(ranked, _unread(case))
+    return kept
 
 
 def _whole(case: Case) -> Frames:

@@ -22,6 +22,8 @@ EVEN = 0.25
 OVERDUE = 3.0
 """A job is missing when its newest trace is this many periods old, and two minutes."""
 GRACE = timedelta(minutes=2)
+OTHERS_MIN = 3
+"""Other services with fresh entries from which silence of the jobs is their own; one may be all that was read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ class Job:
     newest
         Its newest trace, also from before the window.
     due
-        False when its period is too long for what was seen: it cannot be told.
+        False when its period is too long for what was seen, or its service was not seen: it cannot be told.
     missing
         Overdue by `OVERDUE` periods within what was seen.
     """
@@ -80,8 +82,9 @@ def jobs(case: Case) -> list[Job]:
         newest = rows.get_column("at").max()
         assert isinstance(newest, datetime)
         allowed = timedelta(seconds=OVERDUE * period_s) + GRACE
-        due = bool(sighted) and case.now - max(newest, seen_from) >= allowed
-        could_see = bool(sighted) and case.now - seen_from >= allowed
+        visible = _visible(case, sighted, str(service or ""))
+        due = visible and case.now - max(newest, seen_from) >= allowed
+        could_see = visible and case.now - seen_from >= allowed
         found.append(
             Job(
                 name=name,
@@ -93,6 +96,19 @@ def jobs(case: Case) -> list[Job]:
             )
         )
     return sorted(found, key=lambda job: (job.period_s, job.name))
+
+
+def _visible(case: Case, sighted: list[str], service: str) -> bool:
+    """
+    Whether the newest entries of *service* would have been seen.
+
+    What other services show says nothing of it: the archive is read until the time is used up, and the logs service
+    is cut for each by itself. A service that is in no folder of the archive, listed as a whole, wrote nothing.
+    """
+    if any(id_.startswith("case/") or id_.endswith(f"/{service}") for id_ in sighted):
+        return True
+    listed = case.one("r2/prefixes")
+    return listed is not None and not listed.coverage.cut and service not in listed.value.names
 
 
 def _seen_from(case: Case, sighted: list[str]) -> datetime:
@@ -108,12 +124,13 @@ def scheduled(case: Case) -> RuleResult:
     """
     Report jobs whose traces stopped.
 
-    Only sources that can see the window's end count (`flow`); rhythms are learnt from all traces, also the old
-    ones that a blind store still shows. `NotChecked` when no such source was seen, or when no job is known. If
-    the log lied, a job that logs "finished" without doing anything passes; if entries come late, two minutes
-    of grace and three periods are waited; if the archive was cut, its service is told by `flow`, and jobs of
-    the platform that share its fate are not called missing unless other services' entries are fresh. A job
-    whose period is longer than a third of what was seen cannot be judged and is told as such.
+    Only sources that can see the window's end count (`flow`), for each job those that can see its own service;
+    rhythms are learnt from all traces, also the old ones that a blind store still shows. `NotChecked` when no such
+    source was seen, or when no job is known. If the log lied, a job that logs "finished" without doing anything
+    passes; if entries come late, two minutes of grace and three periods are waited; if the archive was cut, its
+    service is told by `flow`, and jobs of the platform that share its fate are not called missing unless other
+    services' entries are fresh. A job whose period is longer than a third of what was seen cannot be judged and is
+    told as such.
     """
     if not _sighted(case):
         return NotChecked(rule=RULE, because="no log source can see the end of the window; " + case.why_missing("r2"))
@@ -121,6 +138,9 @@ def scheduled(case: Case) -> RuleResult:
     if not known:
         return NotChecked(rule=RULE, because="no entry looks like the trace of a scheduled job")
     due = [job for job in known if job.due]
+    unseen = sorted({job.service for job in known if not _visible(case, _sighted(case), job.service)})
+    if not due and unseen:
+        return NotChecked(rule=RULE, because=f"the newest entries of {', '.join(unseen)[:200]} could not be seen")
     missing = [job for job in due if job.missing]
     others = case.frames.logs.filter(
         (pl.col("at") >= case.now - timedelta(minutes=10))
@@ -144,14 +164,15 @@ def scheduled(case: Case) -> RuleResult:
             Finding(
                 id=f"{RULE}/run",
                 rule=RULE,
-                claim=f"{len(due)} of {len(known)} known jobs left their traces in time; the others are too seldom",
+                claim=f"{len(due)} of {len(known)} known jobs left their traces in time; the others cannot be told",
                 severity=Severity.INFO,
                 evidence=evidence,
                 signals=(Signal(name="scheduled_seen", strength=min(1.0, len(due) / 2)),) if due else (),
                 data=data,
             )
         ]
-    sure = others.height > 0  # else all entries are lost, and the jobs' with them
+    # else all entries are lost, or were not read, and the jobs' with them
+    sure = others.get_column("service").n_unique() >= OTHERS_MIN
     last = max(job.newest for job in missing)
     return [
         Finding(

@@ -8,6 +8,7 @@ import polars as pl
 
 from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
 from ._attack_web import GUESSES_TOGETHER
+from ._clients import in_any
 from .attacks import BlockPlan, block_list, indicators
 from .case import Case
 
@@ -31,6 +32,17 @@ GROUPS = {
     "bypass": ("rate_bypass_seen", "passing the rate limit as one client from many addresses", "a bypass"),
 }
 """Group of kinds -> signal, words, one of them."""
+FULL_PER_MIN = 3.0
+"""Deeds a minute of all accused together from which an attack may be what somebody was alerted for."""
+SLOW_PER_MIN = 1.0
+SLOWEST = 0.1
+"""Below this pace it is the background that every site has (doors are tried at any time); strength that is left."""
+OURS_SHARE = 0.4
+"""Strength left where every accused address is our own or a monitor's: then somebody here knows, or must be asked."""
+BACKGROUND = frozenset({"logins", "scanner"})
+HEAVY_MIN = 60
+HEAVY_SHARE = 0.03
+"""Requests of suspicious addresses, and their share of all, from which nothing is called calm."""
 MOSTLY = 0.5
 """Share of an address' requests that are sign-ins, from which it is a guesser and nothing else."""
 ADDRESSES_MIN = 5
@@ -73,21 +85,30 @@ def security(case: Case) -> RuleResult:
     found = [_finding(case, group, rows) for group, rows in sorted(members.items())]
     suspicious = table.filter(pl.col("verdict") == "suspicious")
     if suspicious.height:
-        found.append(
-            Finding(
-                id=f"{RULE}/suspicious",
-                rule=RULE,
-                claim=f"{suspicious.height} addresses look odd but did too little to be accused",
-                severity=Severity.INFO,
-                evidence=_cited(suspicious.iter_rows(named=True)),
-                data={"addresses": suspicious.get_column("address").head(50).to_list()},
-            )
-        )
+        found.append(_suspicious(case, suspicious))
     if not members:
         found.append(_calm(case))
     else:
         found.append(_kept(case, table))
     return found
+
+
+def _suspicious(case: Case, suspicious: pl.DataFrame) -> Finding:
+    """Return who looks odd; where they ask for much of all, that is no calm day, even if nobody is accused."""
+    everything = _inside(case, case.frames.logs).filter(pl.col("url").is_not_null() & pl.col("ip").is_not_null()).height
+    theirs = int(suspicious.get_column("requests").sum())
+    heavy = theirs >= max(HEAVY_MIN, HEAVY_SHARE * everything)
+    claim = f"{suspicious.height} addresses look odd but did too little to be accused"
+    if heavy:
+        claim += f"; they send {theirs / max(1, everything):.0%} of the requests that were logged"
+    return Finding(
+        id=f"{RULE}/suspicious",
+        rule=RULE,
+        claim=claim,
+        severity=Severity.WARNING if heavy else Severity.INFO,
+        evidence=_cited(suspicious.iter_rows(named=True)),
+        data={"addresses": suspicious.get_column("address").head(50).to_list(), "requests": theirs},
+    )
 
 
 def groups_of(row: dict[str, Any]) -> set[str]:
@@ -98,6 +119,8 @@ def groups_of(row: dict[str, Any]) -> set[str]:
     if row["bypass"] == GUESSES_TOGETHER or ("logins" in groups and _mostly_logins(row)):
         groups.discard("bypass")  # many addresses are how passwords are guessed, not a second attack
         groups.add("logins")
+    if "payloads" in groups and not row["critical"] and not _mostly_logins(row):
+        groups -= {"logins", "scraping"}  # payloads are tried on sign-in pages, too, and each in an address of its own
     return groups
 
 
@@ -107,15 +130,32 @@ def _mostly_logins(row: dict[str, Any]) -> bool:
     return tries >= MOSTLY * max(1, int(row.get("requests") or 0))
 
 
+def _deeds(row: dict[str, Any], group: str) -> int:
+    """Return how much an accused address did of what *group* is about."""
+    if group == "logins":
+        return int(row["failures"]) + int(row["successes"])
+    return int(row["requests"]) or int(row["firewall_events"])
+
+
 def _finding(case: Case, group: str, rows: list[dict[str, Any]]) -> Finding:
     signal, words, _ = GROUPS[group]
     let_in = [row for row in rows if row["critical"]] if group == "logins" else []
-    signals = [Signal(name=signal, strength=_strength(rows))]
+    began = max(case.window.start, min(row["first_seen"] for row in rows))
+    minutes = max(1.0, (case.end - began).total_seconds() / 60)
+    pace = sum(_deeds(row, group) for row in rows) / minutes
+    slow = not let_in and pace < SLOW_PER_MIN
+    ours = not let_in and all(in_any(row["address"], case.protected) for row in rows)
+    share = 1.0 if let_in else min(1.0, max(SLOWEST, pace / FULL_PER_MIN)) * (OURS_SHARE if ours else 1.0)
+    signals = [Signal(name=signal, strength=_strength(rows) * share)]
     if let_in:
         signals.append(Signal(name="success_after_failures"))
     claim = f"{len(rows)} address{'es' if len(rows) > 1 else ''} accused of {words}"
     if let_in:
         claim += f"; {len(let_in)} got in after failures: “{let_in[0]['address']}”"
+    if slow:
+        claim += f", slowly: {pace:.1f} a minute all together, as the internet does at any time"
+    if ours:
+        claim += ", all of them our own or our monitors': a test, or a machine that was taken; ask who runs it"
     payloads = sorted({kind for row in rows for kind in row["payload_kinds"]})
     if group == "payloads" and payloads:
         claim += f" ({', '.join(payloads[:5])})"
@@ -123,12 +163,13 @@ def _finding(case: Case, group: str, rows: list[dict[str, Any]]) -> Finding:
         id=f"{RULE}/{group}",
         rule=RULE,
         claim=claim,
-        severity=Severity.CRITICAL if let_in else Severity.WARNING,
+        severity=Severity.CRITICAL if let_in else Severity.INFO if slow and group in BACKGROUND else Severity.WARNING,
         at=min(row["first_seen"] for row in rows),
         evidence=_cited(rows),
         signals=tuple(signals),
         data={
             "accused": len(rows),
+            "per_min": round(pace, 3),
             "let_in": [row["address"] for row in let_in],
             "accounts_entered": sorted({name for row in let_in for name in row["accounts_entered"]})[:20],
             "addresses": [row["address"] for row in rows[:100]],

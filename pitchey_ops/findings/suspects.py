@@ -190,23 +190,17 @@ def suspect_onset(suspect: Suspect) -> Onset | None:
     )
 
 
-def suspects(
-    frames: Frames,
-    *,
-    alert_at: datetime,
-    onset: tuple[datetime, float] | None = None,
-    more: Sequence[Suspect] = (),
-) -> RuleResult:
+def suspects(frames: Frames, ranked: Sequence[Suspect]) -> RuleResult:
     """
-    Return up to five suspects as findings, or why nobody could be suspected.
+    Return the first five of *ranked* as findings, or why nobody could be suspected.
 
-    With no logs, spans and metrics of services there is nothing to compare, which is `NotChecked`; with
-    data and no change the list is empty. *more* are suspects that somebody else knows of.
+    With nobody, and no logs, spans and metrics of services in *frames*, there was nothing to compare, which is
+    `NotChecked`; with data and no change the list is empty.
     """
-    if not more and frames.logs.is_empty() and frames.spans.is_empty() and frames.metrics.is_empty():
+    if not ranked and frames.logs.is_empty() and frames.spans.is_empty() and frames.metrics.is_empty():
         return NotChecked(rule=RULE, because="no logs, spans or metrics of any service were seen")
     found = []
-    for place, suspect in enumerate(merged(rank_suspects(frames, alert_at=alert_at, onset=onset), more)[:5], start=1):
+    for place, suspect in enumerate(ranked[:5], start=1):
         found.append(
             Finding(
                 id=f"{RULE}/{place}",

@@ -63,7 +63,8 @@ def tail(case: Case) -> RuleResult:
             Finding(
                 id=f"{RULE}/told",
                 rule=RULE,
-                claim=f"{good} of {watched.events} invocations in the live tail end well"
+                claim=f"{good} of {watched.events} invocations in the live tail end without an exception"
+                + (f", {watched.failed} of these answered with a 5xx" if watched.failed else "")
                 + (f", {canceled} were given up by the client" if canceled else ""),
                 severity=Severity.INFO,
                 at=seen.at,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from ..models.finding import Finding, NotChecked, RuleResult, Severity
-from .case import Case
+from .case import Case, observation_ids
 
 RULE = "patterns"
 SHOWN = 12
@@ -32,7 +32,7 @@ def top_patterns(case: Case) -> RuleResult:
                 severity=Severity.WARNING if row["is_new"] and row["count_after"] >= 10 else Severity.INFO,
                 at=row["first_at"],
                 service=row["service"],
-                evidence=case.log_evidence,
+                evidence=observation_ids(case.errors.filter(pl.col("pattern_id") == row["pattern_id"])),
                 data={
                     "place": number + 1,
                     "template": row["template"][:1000],

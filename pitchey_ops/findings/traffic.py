@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 
 import polars as pl
 
 from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
-from ._requests import LATE, requests
+from ._attack_shapes import asked_of, shifted
+from ._requests import LATE, Requests, requests, spans
 from .case import Case, observation_ids
 
 RULE = "traffic"
@@ -18,6 +20,12 @@ FLOOD = 3.5
 """From here on more traffic is a symptom by itself; below, a newsletter brings as many."""
 NORMAL = 1.5
 RATE_LIMITED_SHARE = 0.02
+DESERTED_MIN = 25.0
+"""Requests to be expected since then, from which a route is busy enough to be missed."""
+DESERTED_SHARE = 0.2
+EMPTY_SHARE = 0.4
+"""And of all routes together: no rhythm of a day falls to this within two hours."""
+Z_CLEAR = 5.0
 FEW_SHARE = 0.5
 """Share of the requests after the onset that the ten busiest addresses send, from which they are "few"."""
 
@@ -26,9 +34,10 @@ def traffic(case: Case) -> RuleResult:
     """
     Compare requests per minute after the onset with before, at the edge or in the logs.
 
-    Medians over minutes, so that a short gap or spike decides nothing. `NotChecked` without any minutes
-    before or after. If the edge was late, its last two minutes are left out; if logs are cut, both spans
-    are; a source that lies low shows a drop, which is no signal of anything here.
+    And tell whether what is asked is made up as before (`_made_up`). Medians over minutes, so that a short gap or
+    spike decides nothing. `NotChecked` without any minutes before or after. If the edge was late, its last two minutes
+    are left out; if logs are cut, both spans are; a source that lies low shows a drop, which is no signal of anything
+    here.
     """
     seen = requests(case)
     if seen is None:
@@ -70,7 +79,79 @@ def traffic(case: Case) -> RuleResult:
                 data=data,
             )
         )
-    return found + _limited(case)
+    return found + _limited(case) + _made_up(case) + _deserted(case, seen)
+
+
+def _made_up(case: Case) -> list[Finding]:
+    """
+    Say when much of what is asked of a service is asked in a way that is new there, and not by people as they are.
+
+    It accuses nobody (`findings.security` does): it keeps a day from being called ordinary.
+    """
+    inside = case.frames.logs.filter(pl.col("at").is_between(case.window.start, case.end, closed="left"))
+    odd = shifted(asked_of(inside), case.usual_shapes)
+    if odd.is_empty():
+        return []
+    top = odd.row(0, named=True)
+    return [
+        Finding(
+            id=f"{RULE}/made-up",
+            rule=RULE,
+            claim=f"{top['share']:.0%} of what is asked of {top['service']} since {top['since']:%H:%M} UTC is asked in"
+            f" a way that was never used before, {top['odd']}: “{top['shape']}”",
+            severity=Severity.WARNING,
+            at=top["since"],
+            service=top["service"],
+            evidence=observation_ids(inside.filter(pl.col("service") == top["service"])),
+            data={"shapes": odd.select("service", "shape", "requests", "share", "addresses", "odd").head(8).to_dicts()},
+        )
+    ]
+
+
+def _deserted(case: Case, seen: Requests) -> list[Finding]:
+    """
+    Say when a busy route, or the whole, is hardly asked any more: who cannot even ask gets no error.
+
+    Only at the edge, which counts everybody; a sign-in form that does not load, a page that calls nothing, a partner
+    that went silent look like that. It names no cause, and nothing is called healthy beside it.
+    """
+    if seen.vantage != "edge":
+        return []
+    before_start, before_end, after_start, after_end = spans(case)
+    minutes = [
+        (end - start).total_seconds() / 60 for start, end in ((before_start, before_end), (after_start, after_end))
+    ]
+    earlier = {row["route"]: float(row["requests"]) for row in seen.by_route(before_start, before_end).to_dicts()}
+    later = {row["route"]: float(row["requests"]) for row in seen.by_route(after_start, after_end).to_dicts()}
+    quiet = []
+    for route, n in sorted(earlier.items()):
+        expected, got = n / minutes[0] * minutes[1], later.get(route, 0.0)
+        if expected >= DESERTED_MIN and got <= DESERTED_SHARE * expected and _poisson_z(got, expected) <= -Z_CLEAR:
+            quiet.append((route, expected, got))
+    expected, got = sum(earlier.values()) / minutes[0] * minutes[1], sum(later.values())
+    if expected >= 2 * DESERTED_MIN and got <= EMPTY_SHARE * expected and _poisson_z(got, expected) <= -Z_CLEAR:
+        quiet.insert(0, ("everything", expected, got))
+    if not quiet:
+        return []
+    route, expected, got = quiet[0] if quiet[0][0] == "everything" else max(quiet, key=lambda one: (one[1], one[0]))
+    more = f", and {len(quiet) - 1} more" if len(quiet) > 1 else ""
+    return [
+        Finding(
+            id=f"{RULE}/deserted",
+            rule=RULE,
+            claim=f"“{route}” was asked for {got:,.0f} times since {after_start:%H:%M} UTC where {expected:,.0f} were"
+            f" to be expected{more}: whoever cannot ask gets no error",
+            severity=Severity.WARNING,
+            at=after_start,
+            evidence=seen.evidence,
+            data={"routes": [{"route": name, "expected": e, "requests": k} for name, e, k in quiet[:12]]},
+        )
+    ]
+
+
+def _poisson_z(got: float, expected: float) -> float:
+    """Return the square-root z of a count against its expectation (variance-stabilised, Anscombe 1948)."""
+    return 2 * (math.sqrt(got + 0.375) - math.sqrt(expected + 0.375))
 
 
 def _few(case: Case) -> list[Finding]:

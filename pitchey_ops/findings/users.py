@@ -11,9 +11,10 @@ from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
 from ..models.report import Impact
 from ._requests import Requests, requests, spans, z_score
 from .case import Case
+from .refused import refusals
 
 RULE = "users"
-SIGNALS = ("users_failing", "users_not_failing")
+SIGNALS = ("users_failing", "users_not_failing", "users_refused")
 Z_CLEAR = 5.0
 """z beyond which a rise is no chance: one in 3.5 million per comparison."""
 EXCESS_MIN = 0.004
@@ -37,7 +38,8 @@ def users(case: Case) -> RuleResult:
     """
     Compare the failing share of requests after the onset with before.
 
-    Looks at Cloudflare's analytics, else at request-log entries. With neither in the window it is
+    And report who is turned away (`refused`): requests that are refused are none that succeed. Looks at Cloudflare's
+    analytics, else at request-log entries. With neither in the window it is
     `NotChecked`. If the source was empty there is no row and so no all-clear; if it was late, the newest
     minutes are missing and the earlier ones decide; if it was cut, logs cover part of the window and
     "not failing" is only said from half of it on; if it lied, the two vantage points contradict each other
@@ -75,6 +77,7 @@ def users(case: Case) -> RuleResult:
             for row in seen.by_route(after_start, after_end).head(20).iter_rows(named=True)
         ],
     }
+    refused = refusals(case, (before_start, before_end), (after_start, after_end))
     before = "before, nothing to compare with" if share_0 is None else f"{share_0:.1%} before"
     where = "at the edge" if seen.vantage == "edge" else "in the logs"
     if failing:
@@ -89,7 +92,8 @@ def users(case: Case) -> RuleResult:
                 evidence=seen.evidence,
                 signals=(Signal(name="users_failing", strength=strength),),
                 data=data,
-            )
+            ),
+            *refused,
         ]
     if broken is not None:
         route, share, was, n = broken
@@ -104,7 +108,8 @@ def users(case: Case) -> RuleResult:
                 evidence=seen.evidence,
                 signals=(Signal(name="users_failing", strength=CERTAIN),),
                 data={**data, "route": route, "route_share": share, "route_share_before": was},
-            )
+            ),
+            *refused,
         ]
     worst = _chronic(seen, after_start, after_end)
     if share_1 >= CHRONIC_SHARE or worst is not None:
@@ -122,7 +127,8 @@ def users(case: Case) -> RuleResult:
                     ),
                 ),
                 data=data,
-            )
+            ),
+            *refused,
         ]
     covered = _covered_minutes(seen, case)
     return [
@@ -132,9 +138,11 @@ def users(case: Case) -> RuleResult:
             claim=f"{share_1:.1%} of requests fail {where} ({before}): no more than before",
             severity=Severity.INFO,
             evidence=seen.evidence,
-            signals=(Signal(name="users_not_failing", strength=covered),) if covered >= 0.5 else (),
+            # whoever is turned away was not served, however politely
+            signals=(Signal(name="users_not_failing", strength=covered),) if covered >= 0.5 and not refused else (),
             data={**data, "covered_share": covered},
-        )
+        ),
+        *refused,
     ]
 
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import polars as pl
 
+from ..frames import UTC_MS
 from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
-from ._compare import shift
+from ._compare import shift, shifts_at
+from ._page_words import changed_pages, said_slow
 from ._requests import route_of
 from .case import Case, observation_ids
 
@@ -44,7 +46,11 @@ WITHOUT_INP = 0.7
 Z_SEARCHED = 5.0
 """z from which a change counts whose time was searched for: some thirty looks, each one in three million."""
 SEARCH_STEP = timedelta(minutes=5)
+REACH_MS = 4 * 3_600_000
+"""How far back a moment is compared with."""
 FRONTEND = ("frontend", "web", "pages")
+IN_WORDS = 0.85
+"""Strength of many lines by which browsers themselves tell of slow pages, where no figure can be seen."""
 
 
 def table(points: pl.DataFrame) -> list[dict[str, Any]]:
@@ -81,9 +87,10 @@ def vitals(case: Case) -> RuleResult:
 
     From the samples themselves, never from the summary, which reads the alphabetically first hundred sessions of a
     month (trap 29). In ordinary operation the metric is blind (trap 9): `NotChecked`; see `unseen_release`. FID
-    alone never makes pages "as before". An empty answer is what a failing store gives, too (trap 10): not checked.
-    A late source lacks the newest samples; a cut one is blind; one that lied with text in place of numbers had
-    these rejected.
+    alone never makes pages "as before". Where the figures are blind, what browsers write of slow pages
+    (`_page_words`) can tell that they are poor, never that they are well. An empty answer is what a failing store
+    gives, too (trap 10): not checked. A late source lacks the newest samples; a cut one is blind; one that lied with
+    text in place of numbers had these rejected.
     """
     names = [name for name in LINES if name != RETIRED]
     points = case.frames.metrics.filter(pl.col("name").is_in(list(LINES)) & pl.col("value").is_not_null())
@@ -91,8 +98,9 @@ def vitals(case: Case) -> RuleResult:
     # FID is not a Core Web Vital any more, but where it got worse, so did what INP would tell
     judged = inside.filter(pl.col("name").is_in(names))
     if judged.height < SAMPLES_MIN:
+        said = _in_words(case)
         because = "too few Web Vitals in the window were seen: " + _why(case)
-        return NotChecked(rule=RULE, because=because)
+        return [said] if said is not None else NotChecked(rule=RULE, because=because)
     since = _since(case, judged, points)
     found: list[Finding] = []
     rows = table(inside.filter(pl.col("at") >= since))
@@ -141,6 +149,24 @@ def vitals(case: Case) -> RuleResult:
             )
         )
     return found
+
+
+def _in_words(case: Case) -> Finding | None:
+    """Return what browsers themselves say of slow pages since they began to, None where they say nothing new."""
+    said = said_slow(case)
+    if said is None:
+        return None
+    return Finding(
+        id=f"{RULE}/in-words",
+        rule=RULE,
+        claim=f"{said.count} entries of browsers since {said.at:%H:%M} UTC tell of pages that jump, hang or paint late,"
+        f" which none or few did before: “{said.example}”",
+        severity=Severity.WARNING,
+        at=said.at,
+        evidence=said.evidence,
+        signals=(Signal(name="vitals_poor", strength=IN_WORDS),),
+        data={"entries": said.count, "before": said.before, "example": said.example},
+    )
 
 
 def _by_route(case: Case, points: pl.DataFrame, since: datetime) -> list[Finding]:
@@ -218,20 +244,19 @@ def _searched(case: Case, points: pl.DataFrame) -> datetime | None:
     if not isinstance(first, datetime):
         return None
     at = max(case.window.start - timedelta(hours=2), first + SEARCH_STEP)
-    best: tuple[float, datetime] | None = None
+    moments = []
     while at < case.end - SEARCH_STEP:
-        for metric in sorted(set(points.get_column("name").unique().to_list())):
-            mine = points.filter(pl.col("name") == metric)
-            if min(mine.filter(pl.col("at") < at).height, mine.filter(pl.col("at") >= at).height) < SAMPLES_MIN:
-                continue
-            moved = shift(
-                mine.select("at", "value", pl.col("device").fill_null("").alias("group")),
-                (at - timedelta(hours=4), at),
-                (at, case.end),
-            )
-            if moved.z >= Z_SEARCHED and (best is None or moved.z > best[0]):
-                best = (moved.z, at)
+        moments.append(at)
         at += SEARCH_STEP
+    best: tuple[float, datetime] | None = None
+    keyed = points.with_columns(pl.col("device").fill_null("").alias("group"))
+    for metric in sorted(set(points.get_column("name").unique().to_list())):
+        mine = keyed.filter(pl.col("name") == metric).select("at", "value", "group")
+        early = mine.get_column("at").sort().search_sorted(pl.Series(moments, dtype=UTC_MS), side="left").to_list()
+        looked = [at for at, n in zip(moments, early, strict=True) if min(n, mine.height - n) >= SAMPLES_MIN]
+        for at, z in zip(looked, shifts_at(mine, looked, reach_ms=REACH_MS, end=case.end), strict=True):
+            if z >= Z_SEARCHED and (best is None or (z, best[1]) > (best[0], at)):
+                best = (z, at)
     return None if best is None else best[1]
 
 
@@ -259,15 +284,31 @@ def _releases(case: Case) -> pl.DataFrame:
 
 def unseen_release(case: Case) -> RuleResult:
     """
-    Warn when the site was released within two hours and nobody can see how pages feel since then.
+    Warn when the site was released or changed within two hours and nobody can see how pages feel since then.
 
-    A false all-clear would cost most there. ``[]`` when Web Vitals were seen or nothing was released; `NotChecked`
-    when no deployments were seen at all (an empty, refused or unread list looks alike). A release that is listed
-    late is missed until it is; one that a source invented only makes a run careful.
+    Changes that are no release of ours (a tag manager's container, a banner, an experiment) are told by the audit
+    trail. A false all-clear would cost most there. ``[]`` when Web Vitals were seen or nothing was released;
+    `NotChecked` when no deployments were seen at all (an empty, refused or unread list looks alike). A release that is
+    listed late is missed until it is; one that a source invented only makes a run careful.
     """
     points = case.frames.metrics.filter(pl.col("name").is_in([n for n in LINES if n != RETIRED]))
     if points.filter(pl.col("at") >= case.window.start).height >= SAMPLES_MIN:
         return []
+    changed = changed_pages(case, case.now - RELEASE_MIN)
+    if changed.height:
+        row = changed.row(changed.height - 1, named=True)
+        return [
+            Finding(
+                id=f"{RELEASE_RULE}/unseen-change",
+                rule=RELEASE_RULE,
+                claim=f"The pages were changed at {row['at']:%H:%M} UTC, and nobody can see how they feel since then:"
+                f" “{row['message'][:160]}”",
+                severity=Severity.WARNING,
+                at=row["at"],
+                evidence=observation_ids(changed),
+                data={"because": _why(case)},
+            )
+        ]
     if case.frames.deployments.is_empty():
         return NotChecked(rule=RELEASE_RULE, because=case.why_missing("sentry/releases", "cloudflare_api/deployments"))
     recent = _releases(case).filter(pl.col("at").is_between(case.now - RELEASE_MIN, case.now)).sort("at")
