@@ -173,6 +173,21 @@ def _end_of(prefix: str) -> str:
     return prefix[:-1] + chr(ord(prefix[-1]) + 1)
 
 
+class Entry(dict[str, Any]):
+    """A stored entry, as JSON from the second time on without being written anew; nobody changes it."""
+
+    __slots__ = ("_text",)
+
+    @property
+    def text(self) -> str:
+        """The entry as JSON."""
+        try:
+            return self._text
+        except AttributeError:
+            self._text: str = js.stringify(self).decode("utf-8")
+            return self._text
+
+
 @dataclass(slots=True, kw_only=True)
 class _Written:
     """An entry that came by POST."""
@@ -197,6 +212,7 @@ class LogStore:
         self._posted: dict[str, _Written] = {}
         self._posted_keys: list[str] = []
         self._counter = 0
+        self._entries: dict[int, Entry] = {}
 
     def rebased(self, world: World) -> LogStore:
         """Return the store of *world* with everything that came by POST."""
@@ -252,17 +268,22 @@ class LogStore:
             extra.append((COUNTER_KEY, None))
         if extra:
             listed = sorted(listed + extra, key=lambda pair: pair[0])[:CUT]
-        table = self._rows[[number for _, number in listed if number is not None]]
-        from_table = iter(table.iter_rows(named=True))
-        entries = []
+        self._keep([number for _, number in listed if number is not None])
+        entries: list[dict[str, Any]] = []
         for key, number in listed:
             if number is not None:
-                entries.append(entry_of(next(from_table)))
+                entries.append(self._entries[number])
             elif key == COUNTER_KEY:
                 entries.append(self.counter(now_ms))
             else:
                 entries.append(self._posted[key].entry)
         return entries, len(listed)
+
+    def _keep(self, numbers: list[int]) -> None:
+        """Have the entries of these rows at hand: the oldest of a service are asked for again and again."""
+        missing = [number for number in numbers if number not in self._entries]
+        for number, row in zip(missing, self._rows[missing].iter_rows(named=True), strict=True):
+            self._entries[number] = Entry(entry_of(row))
 
     def _posted_between(self, prefix: str) -> list[str]:
         low = bisect.bisect_left(self._posted_keys, prefix)

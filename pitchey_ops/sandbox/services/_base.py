@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from .. import js
 from ..state import State
-from ..store import token36
+from ..store import Entry, token36
 
 
 class WorkerFault(Exception):
@@ -42,11 +42,20 @@ class Service:
 
 def json_answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Return a JSON answer as a Worker writes it."""
-    return Response(
-        js.stringify(value),
-        status_code=status,
-        headers={"content-type": "application/json", **(headers or {})},
-    )
+    return _json(js.stringify(value), status, headers)
+
+
+def entries_answer(entries: Sequence[Mapping[str, Any]], **beside: Any) -> Response:
+    """Return log entries as a list or, with something *beside* them, as ``logs`` of an object."""
+    texts = [entry.text if isinstance(entry, Entry) else js.stringify(entry).decode("utf-8") for entry in entries]
+    body = f"[{','.join(texts)}]".encode()
+    if beside:
+        body = b'{"logs":' + body + b"," + js.stringify(beside)[1:]
+    return _json(body)
+
+
+def _json(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(body, status_code=status, headers={"content-type": "application/json", **(headers or {})})
 
 
 def text_answer(text: str, status: int = 200) -> Response:

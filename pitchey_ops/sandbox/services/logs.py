@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from .. import js
 from ..store import CUT
-from ._base import Service, WorkerFault, body_json, json_answer, text_answer
+from ._base import Service, WorkerFault, body_json, entries_answer, json_answer, text_answer
 
 STATS_CACHE_MS = 300_000
 """Stats are kept this long, under their window's start rounded down to as much (trap 4)."""
@@ -82,9 +82,8 @@ class Logs(Service):
             found.append(entry)
         await self.read_store(reads)
         newest = js.sort_by(found, lambda e: e.get("timestamp", js.absent()), descending=True)
-        return json_answer(
-            {"logs": _slice(newest, js.number(limit)), "total": len(found), "hasMore": len(found) > stop_at}
-        )
+        shown = _slice(newest, js.number(limit))
+        return entries_answer(shown, total=len(found), hasMore=len(found) > stop_at)
 
     async def _search(self, asked: Mapping[str, str]) -> Response:
         wanted = asked.get("q", "").lower()
@@ -104,7 +103,7 @@ class Logs(Service):
                 found.append(entry)
         await self.read_store(reads)
         newest = js.sort_by(found, lambda e: e.get("timestamp", js.absent()), descending=True)
-        return json_answer(_slice(newest, limit))
+        return entries_answer(_slice(newest, limit))
 
     async def _trace(self, asked: Mapping[str, str]) -> Response:
         trace = asked.get("traceId")
@@ -115,7 +114,7 @@ class Logs(Service):
             return read
         await self.read_store(len(read) + 1)
         found = [entry for entry in read if entry.get("traceId") == trace]
-        return json_answer(js.sort_by(found, lambda e: e.get("timestamp", js.absent())))
+        return entries_answer(js.sort_by(found, lambda e: e.get("timestamp", js.absent())))
 
     async def _stats_of(self, asked: Mapping[str, str]) -> Response:
         now = self.state.now_ms

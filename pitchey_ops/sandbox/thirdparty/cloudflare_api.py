@@ -138,6 +138,9 @@ class CloudflareApi(Service):
                 return success([{k: v for k, v in one.items() if k != "rules"} for one in rulesets])
             case "POST", ["rulesets", name, "rules"]:
                 return success(writes.add_to_ruleset(name, await writes.sent(request)))
+            case "DELETE", ["rulesets", name]:
+                writes.remove_ruleset(name)
+                return Response(status_code=204)
             case "DELETE", ["rulesets", name, "rules", rule]:
                 return success(writes.remove_from_ruleset(name, rule))
             case _, ["rulesets", "phases", phase, "entrypoint"]:

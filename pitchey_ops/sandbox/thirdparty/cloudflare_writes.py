@@ -158,6 +158,7 @@ class Writes:
         ruleset: dict[str, Any] = {
             "id": self._state.new_id("ruleset"),
             "name": str(sent.get("name", "")),
+            "description": str(sent.get("description", "")),
             "kind": "zone",
             "phase": phase,
             "version": "1",
@@ -167,6 +168,10 @@ class Writes:
         ruleset["rules"] = made
         self._state.rulesets[str(phase)] = ruleset
         return ruleset
+
+    def remove_ruleset(self, name: str) -> None:
+        """Delete a ruleset with its rules; the phase has none then."""
+        del self._state.rulesets[self._ruleset(name)["phase"]]
 
     def add_to_ruleset(self, name: str, sent: Mapping[str, Any]) -> dict[str, Any]:
         """Add a rule; the answer is the whole ruleset."""

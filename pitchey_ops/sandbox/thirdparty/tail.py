@@ -27,7 +27,7 @@ from ..store import token36
 SUBPROTOCOL = "trace-v1"
 PATH = "/_tails/"
 """Where the sockets are, below the mount of the API."""
-LEAST_PER_S = 60.0
+LEAST_PER_S = 150.0
 MOST_PER_S = 400.0
 _TICK_S = 0.05
 _MINUTE_MS = 60_000

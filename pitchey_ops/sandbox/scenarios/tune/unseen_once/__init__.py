@@ -1,0 +1,48 @@
+"""Scenarios that judged the rules once; their scores have been read, so now they tune."""
+
+from ....scenario import Scenario
+from . import (
+    browsers,
+    builds,
+    calm_machines,
+    calm_people,
+    ceilings,
+    drifts,
+    floods,
+    intruders,
+    keepers,
+    keys,
+    networks,
+    pools,
+    sluggish,
+    tokens,
+    unreachable,
+    unsaid,
+    vendors,
+    versions,
+    waiting,
+    watchers,
+)
+
+SCENARIOS: tuple[Scenario, ...] = (
+    *browsers.SCENARIOS,
+    *builds.SCENARIOS,
+    *calm_machines.SCENARIOS,
+    *calm_people.SCENARIOS,
+    *ceilings.SCENARIOS,
+    *drifts.SCENARIOS,
+    *floods.SCENARIOS,
+    *intruders.SCENARIOS,
+    *keepers.SCENARIOS,
+    *keys.SCENARIOS,
+    *networks.SCENARIOS,
+    *pools.SCENARIOS,
+    *sluggish.SCENARIOS,
+    *tokens.SCENARIOS,
+    *unreachable.SCENARIOS,
+    *unsaid.SCENARIOS,
+    *vendors.SCENARIOS,
+    *versions.SCENARIOS,
+    *waiting.SCENARIOS,
+    *watchers.SCENARIOS,
+)
