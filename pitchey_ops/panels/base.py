@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from markupsafe import Markup, escape
 
-from .safe import html, one_line, visible
+from .safe import html, one_line, split_quoted, visible
 
 Cell = str | int | float | datetime | None
 Align = Literal["left", "right"]
@@ -47,12 +47,16 @@ class Column:
         Figures stand right.
     telemetry
         The cells hold strangers' text: shown in the fence, monospaced.
+    claim
+        The cells are sentences of ours that quote strangers: only what stands in quotation marks is fenced
+        (`safe.split_quoted`).
     """
 
     name: str
     unit: str = ""
     align: Align = "left"
     telemetry: bool = False
+    claim: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,10 +280,18 @@ def _notebook_table(table: Table) -> Markup:
 
 
 def _notebook_cell(column: Column, cell: Cell) -> Markup:
+    if column.claim and isinstance(cell, str):
+        before, quoted, after = (html(part, CELL_LIMIT, lines=False) for part in said(cell))
+        return Markup("{}<code>⟪{}⟫</code>{}").format(before, quoted, after) if quoted else before
     shown = cell_text(cell)
     if column.telemetry and cell is not None:
         return Markup("<code>⟪{}⟫</code>").format(escape(shown))
     return escape(shown)
+
+
+def said(cell: str) -> tuple[str, str, str]:
+    """Return a claim's words before, its quoted telemetry, and the words after, as much as one cell shows."""
+    return split_quoted(cell if len(cell) <= CELL_LIMIT else f"{cell[: CELL_LIMIT - 1]}…")
 
 
 def plain_text(panel: Panel) -> str:
@@ -318,7 +330,8 @@ def _cell(cell: Cell) -> Cell:
 def _table_to_json(table: Table) -> dict[str, Any]:
     return {
         "columns": [
-            {"name": c.name, "unit": c.unit, "align": c.align, "telemetry": c.telemetry} for c in table.columns
+            {"name": c.name, "unit": c.unit, "align": c.align, "telemetry": c.telemetry, "claim": c.claim}
+            for c in table.columns
         ],
         "rows": [
             [{"at": cell.isoformat()} if isinstance(cell, datetime) else cell for cell in row] for row in table.rows
@@ -330,7 +343,13 @@ def _table_to_json(table: Table) -> dict[str, Any]:
 def _table_from_json(row: Mapping[str, Any]) -> Table:
     return Table(
         columns=tuple(
-            Column(name=c["name"], unit=c["unit"], align=_align(c["align"]), telemetry=bool(c["telemetry"]))
+            Column(
+                name=c["name"],
+                unit=c["unit"],
+                align=_align(c["align"]),
+                telemetry=bool(c["telemetry"]),
+                claim=bool(c.get("claim", False)),
+            )
             for c in row["columns"]
         ),
         rows=tuple(

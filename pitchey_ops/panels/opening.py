@@ -32,7 +32,7 @@ def opening(view: View) -> Panel:
         ("since", onset),
         ("requests", share),
         ("users", people),
-        ("routes", ", ".join(impact.routes[:6]) or "unknown"),
+        ("routes", f"“{', '.join(impact.routes[:6])}”" if impact.routes else "unknown"),
         ("cause", "not settled" if verdict.cause is None else BY_ID[verdict.cause].title),
         ("confidence", f"{verdict.confidence:.0%}"),
         ("severity", f"{verdict.severity}: {verdict.why_severity}"),
@@ -51,7 +51,7 @@ def opening(view: View) -> Panel:
         sentence="The bars show what speaks for (right) and against (left) each possible cause, in decibans.",
         png=picture.png,
         alt=picture.alt,
-        table=Table(columns=(Column(name="what"), Column(name="answer", telemetry=True)), rows=tuple(rows)),
+        table=Table(columns=(Column(name="what"), Column(name="answer", claim=True)), rows=tuple(rows)),
         notes=notes,
     )
 

@@ -457,6 +457,17 @@ def leave_out_pictures() -> None:
     _pictures = False
 
 
+def draw_once() -> None:
+    """Draw a small picture: the first one of a process reads fonts and fills tables, which the next find ready."""
+    figure = Figure(figsize=(2, 1))
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], label="0")
+    axes.set_title("0")
+    axes.legend()
+    png(figure)
+
+
 def png(figure: Figure) -> bytes:
     """Return *figure* as PNG bytes: no date, no program name, plain text everywhere, at most 128 colours."""
     if not _pictures:

@@ -80,8 +80,6 @@ class View:
         for name in names:
             seen = self.source(name)
             words.append(
-                f"{name}: not asked"
-                if seen is None
-                else f"{name}: {seen.status.replace('_', ' ')} {seen.detail}".strip()
+                f"{name}: not asked" if seen is None else f"{name}: {seen.detail or seen.status.replace('_', ' ')}"
             )
         return "; ".join(words)

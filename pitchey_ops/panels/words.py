@@ -20,6 +20,12 @@ def name(text: object, limit: int = 48) -> str:
     return whole if len(whole) <= limit else whole[: limit - 1] + "…"
 
 
+def quoted(text: object, limit: int = 200) -> str:
+    """Return a stranger's words in quotation marks, cut, for a `base.Column` of claims; an empty text stays empty."""
+    whole = "" if text is None else str(text)
+    return f"“{whole if len(whole) <= limit else whole[: limit - 1] + '…'}”" if whole else ""
+
+
 def clock(at: datetime, window: Window | None = None) -> str:
     """Return *at* as ``14:03 UTC``, with the day where it is not the day that the window ends on."""
     at = at.astimezone(UTC)

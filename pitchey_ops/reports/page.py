@@ -24,7 +24,7 @@ from markupsafe import Markup, escape
 from ..diagnosis.hypotheses import BY_ID
 from ..models.finding import Finding, Severity
 from ..models.report import HypothesisScore, Report, SeverityLevel, SourceSeen, StepStatus
-from ..panels.base import Panel, Table, cell_text, data_uri, heading
+from ..panels.base import Panel, Table, cell_text, data_uri, heading, said
 from ..panels.charts.people import PROMISES, due, due_words
 from ..panels.safe import FENCE_NOTE, split_quoted, visible
 from ..panels.words import percent, span_words
@@ -127,12 +127,10 @@ def page(report: Report, panels: Sequence[Panel] = (), *, extras: Mapping[str, A
         changes=changes,
         changes_none=_no_change(report),
         actions=actions,
-        findings=[_finding(finding, places) for finding in report.findings[:FINDINGS_SHOWN]],
+        findings=_two(report.findings[:FINDINGS_SHOWN], places),
         findings_left=_left(len(report.findings), FINDINGS_SHOWN, "findings stand only in report.json"),
         blind=blind,
-        not_checked=_grid(
-            ("rule", "because"), [(one.rule, (one.because, "telemetry wide")) for one in report.not_checked]
-        )
+        not_checked=_grid(("rule", "because"), [(one.rule, (one.because, "claim wide")) for one in report.not_checked])
         if report.not_checked
         else None,
         suspects=suspects,
@@ -181,6 +179,12 @@ def policy_of(css: str) -> str:
         f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; script-src 'none'; "
         "base-uri 'none'; form-action 'none'"
     )
+
+
+def get_ready() -> None:
+    """Make what every page needs and none changes, so that the first one does not wait for it."""
+    _template()
+    _style()
 
 
 @cache
@@ -267,7 +271,9 @@ def _hurt(report: Report) -> dict[str, Any]:
     impact = report.verdict.impact
     share, users = impact.requests_failing_share, impact.users_affected
     head = "unknown share of requests" if share is None else f"{percent(share)} of requests fail"
-    people = "users affected: unknown" if users is None else f"users affected: about {users:,}"
+    people = (
+        "users affected: unknown" if users is None else f"users affected: at least {users:,} in the logs that were read"
+    )
     left = len(impact.routes) + len(impact.services) - len(impact.routes[:4]) - len(impact.services[:3])
     return _fact(
         "Who is hurt",
@@ -282,8 +288,11 @@ def _why(report: Report) -> dict[str, Any]:
     verdict = report.verdict
     if verdict.cause is None:
         lead = report.hypotheses[0] if report.hypotheses else None
-        told = "" if lead is None else f"ahead: {_title(lead.id)} ({percent(lead.confidence)}), not clearly enough"
-        return _fact("Cause", "not settled", told, f"that something is wrong: {percent(verdict.confidence)} sure")
+        calm = lead is not None and lead.id == "none"
+        but = "but something is in the way of an all-clear" if calm else "not clearly enough"
+        told = "" if lead is None else f"ahead: {_title(lead.id)} ({percent(lead.confidence)}), {but}"
+        sure = f"that something is wrong: {percent(verdict.confidence)} sure" if verdict.state == "incident" else ""
+        return _fact("Cause", "not settled", told, sure)
     return _fact("Cause", _upper(_title(verdict.cause)), f"{percent(verdict.confidence)} likely")
 
 
@@ -404,6 +413,26 @@ def _no_change(report: Report) -> str:
     )
 
 
+def _two(findings: Sequence[Finding], places: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return what needs attention, and the rest, which is folded up; both in the order of their numbers."""
+    grave = sum(finding.severity > Severity.INFO for finding in findings)
+    if any(f.severity > Severity.INFO for f in findings[grave:]):
+        grave = len(findings)  # another order than gravest first: nothing is folded up
+    parts = (
+        ("", findings[:grave], 1),
+        ("for the record: calm figures, context, quiet patterns", findings[grave:], grave + 1),
+    )
+    return [
+        {
+            "fold": f"{len(part)} more {words}" if words and grave else "",
+            "start": start,
+            "items": [_finding(finding, places) for finding in part],
+        }
+        for words, part, start in parts
+        if part
+    ]
+
+
 def _finding(finding: Finding, places: Mapping[str, int]) -> dict[str, Any]:
     return {
         "id": finding.id,
@@ -443,7 +472,7 @@ def _suspects(report: Report, by_id: Mapping[str, Finding]) -> dict[str, Any] | 
                 str(at),
                 (one.service, "telemetry"),
                 (f"{one.score:.2f}", "right"),
-                ("; ".join(by_id[b].claim if b in by_id else b for b in one.because[:4]), "telemetry wide"),
+                ("; ".join(by_id[b].claim if b in by_id else b for b in one.because[:4]), "claim wide"),
             )
             for at, one in enumerate(report.suspects[:15], start=1)
         ],
@@ -466,8 +495,15 @@ def _panel(panel: Panel) -> dict[str, Any]:
         "table": table,
         "notes": panel.notes,
         "empty": panel.empty,
-        "wide": table is not None and panel.png is None and len(panel.table.columns if panel.table else ()) > 4,
+        "wide": panel.png is None and panel.table is not None and _takes_room(panel.table),
     }
+
+
+def _takes_room(table: Table) -> bool:
+    """Whether half the page is too little: many columns, or several sentences beside each other."""
+    return len(table.columns) > 4 or (
+        len(table.columns) == 4 and any(sum(len(cell_text(cell)) for cell in row) > 90 for row in table.rows[:20])
+    )
 
 
 def _panel_table(table: Table) -> dict[str, Any]:
@@ -476,9 +512,11 @@ def _panel_table(table: Table) -> dict[str, Any]:
         cells = []
         for column, cell in zip(table.columns, row, strict=True):
             text = cell_text(cell)
+            parts = said(cell) if column.claim and isinstance(cell, str) else None
             css = "right" if column.align == "right" else "time" if isinstance(cell, datetime) else ""
-            css = "wide" if not css and len(text) > 40 else css
-            cells.append({"text": Shown(text), "css": css, "telemetry": column.telemetry and cell is not None})
+            css = css or ("wide" if len(text) > 40 else "text" if len(text) > 12 else "")
+            telemetry = column.telemetry and cell is not None
+            cells.append({"text": Shown(text), "css": css, "telemetry": telemetry, "said": _parts(parts)})
         rows.append(cells)
     return {
         "caption": table.caption,
@@ -592,22 +630,28 @@ def _rehearsal(given: Any) -> str:
 
 
 def _grid(names: Sequence[str], rows: Iterable[Sequence[Any]], *, caption: str = "", left: str = "") -> dict[str, Any]:
-    """Return a table for the template; a cell is text, or (text, words: ``telemetry`` and CSS classes of ours)."""
+    """
+    Return a table for the template; a cell is text, or (text, words: ``telemetry``, ``claim`` and CSS classes of ours).
+    """
     made = []
     for row in rows:
         cells = []
         for cell in row:
             text, words = cell if isinstance(cell, tuple) else (cell, "")
-            css = " ".join(word for word in words.split() if word != "telemetry")
-            cells.append({"text": text, "css": css, "telemetry": "telemetry" in words})
+            css = " ".join(word for word in words.split() if word not in ("telemetry", "claim"))
+            said_ = _claim(text) if "claim" in words else None
+            cells.append({"text": text, "css": css, "telemetry": "telemetry" in words, "said": said_})
         made.append(cells)
     columns = [{"heading": name, "right": name == "score"} for name in names]
     return {"caption": caption, "columns": columns, "rows": made, "left": left}
 
 
 def _claim(text: str, limit: int = 4_000) -> dict[str, str]:
-    before, quoted, after = split_quoted(_clip(text, limit))
-    return {"before": before, "quoted": quoted, "after": after}
+    return dict(zip(("before", "quoted", "after"), split_quoted(_clip(text, limit)), strict=True))
+
+
+def _parts(parts: tuple[str, str, str] | None) -> dict[str, str] | None:
+    return None if parts is None else dict(zip(("before", "quoted", "after"), parts, strict=True))
 
 
 def _clip(text: str, limit: int) -> str:

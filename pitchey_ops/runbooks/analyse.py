@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from ..diagnosis.routes import route_findings
-from ..diagnosis.verdict import decide, times_in_words
+from ..diagnosis.verdict import UNSEEN, decide, times_in_words
 from ..diagnosis.weigh import weigh
 from ..findings.case import Case
 from ..findings.catalogue import RULES, SPEAKS
@@ -49,7 +49,7 @@ def analyse(case: Case, runbook: Runbook, *, known: dict[str, RuleResult] | None
         try:
             result = known[name] if known is not None and name in known else RULES[name].check(case)
         except Exception as exc:
-            broken.append(f"rule {name} failed")
+            broken.append(f"the rule {name} itself failed")
             not_checked.append(NotChecked(rule=name, because=f"the rule itself failed ({type(exc).__name__})"))
             continue
         if known is not None:
@@ -58,14 +58,14 @@ def analyse(case: Case, runbook: Runbook, *, known: dict[str, RuleResult] | None
             not_checked.append(result)
         else:
             findings += result
-    unmet = tuple(need.words for need in runbook.needs if not met(need, case.observations)) + tuple(broken)
+    unmet = tuple(need.words for need in runbook.needs if not met(need, case.observations))
     scores = weigh(findings, not_checked, speaks=SPEAKS)
     hurt = impact(case)
     onset = case.onset
     verdict = decide(
         scores,
         findings,
-        unmet_needs=[f"{words} was not seen" for words in unmet],
+        unmet_needs=[*(f"{words}{UNSEEN}" for words in unmet), *broken],
         impact=hurt,
         onset=None if onset is None else onset.at,
         onset_uncertainty_s=None if onset is None else onset.uncertainty_s,
@@ -82,7 +82,7 @@ def analyse(case: Case, runbook: Runbook, *, known: dict[str, RuleResult] | None
         suspects=suspects_of(case) if verdict.state != "healthy" else (),
         sources=sources_seen(case.observations),
         impact=hurt,
-        unmet=unmet,
+        unmet=(*unmet, *broken),
     )
 
 
@@ -99,6 +99,8 @@ def met(need: Need, observations: Mapping[str, AnyObservation]) -> bool:
     return False
 
 
+REASONS, NAMED = 3, 3
+"""Reasons that are told of a source, and probes that are named with each."""
 _RANK: dict[Status, int] = {"observed": 0, "no_data": 1, "blind": 2, "unavailable": 3, "not_configured": 4}
 
 
@@ -116,14 +118,34 @@ def _source(name: str, seen: Sequence[AnyObservation]) -> SourceSeen:
     for observation in seen:
         counts[observation.status] = counts.get(observation.status, 0) + 1
     words = [f"{counts[s]} {s.replace('_', ' ')}" for s in _RANK if s in counts]
-    reasons = sorted({f"{o.id.partition('/')[2]}: {o.detail}" for o in seen if o.detail and o.status != "observed"})
-    detail = ", ".join(words) if len(seen) > 1 else ""
+    detail = ", ".join(words) if len(counts) > 1 else ""
+    reasons = _reasons(seen)
     if reasons:
-        detail = f"{detail}; {'; '.join(reasons[:4])}" if detail else reasons[0]
-        if len(reasons) > 4:
-            detail += f"; and {len(reasons) - 4} more"
+        told = [text if names is None else f"{names}: {text}" for names, text in reasons[:REASONS]]
+        detail = "; ".join(filter(None, [detail, *told]))
+        if len(reasons) > REASONS:
+            detail += f"; and {len(reasons) - REASONS} more reasons"
     spans = [o.coverage for o in seen if isinstance(o, Observed)]
     return SourceSeen(name=name, status=status, detail=detail, coverage=_merged(spans))
+
+
+def _reasons(seen: Sequence[AnyObservation]) -> list[tuple[str | None, str]]:
+    """
+    Return why answers are missing or not whole, each reason once with the probes that it is about.
+
+    Names are None where one reason is all that there is to say of the source.
+    """
+    about: dict[str, list[str]] = {}
+    for observation in seen:
+        if observation.detail and observation.status != "observed":
+            probe = observation.id.partition("/")[2].removesuffix("/all")
+            about.setdefault(observation.detail, []).append(probe)
+    if len(about) == 1 and len(seen) == len(next(iter(about.values()))):
+        return [(None, next(iter(about)))]
+    return [
+        (", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else ""), text)
+        for text, names in sorted(about.items(), key=lambda item: (-len(item[1]), item[1]))
+    ]
 
 
 def _merged(spans: Sequence[Coverage]) -> Coverage:
@@ -144,13 +166,17 @@ def _merged(spans: Sequence[Coverage]) -> Coverage:
     )
 
 
-def step_statuses(runbook: Runbook, analysis: Analysis, reached: set[str]) -> dict[str, StepStatus]:
-    """Return the status of every step of the runbook, in its order; what was not reached says so."""
+def step_statuses(
+    runbook: Runbook, analysis: Analysis, reached: Set[str], failed: Set[str] = frozenset()
+) -> dict[str, StepStatus]:
+    """Return the status of every step of the runbook, in its order; what was not reached or *failed* says so."""
     unchecked = {item.rule for item in analysis.not_checked}
     statuses: dict[str, StepStatus] = {}
     for step in steps_of(runbook.id):
         if step.id not in reached:
             statuses[step.id] = "not_reached"
+        elif step.id in failed:
+            statuses[step.id] = "not_checked"
         elif step.kind == "action":
             statuses[step.id] = "planned"
         elif step.kind == "person":

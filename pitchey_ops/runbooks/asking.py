@@ -16,9 +16,7 @@ import polars as pl
 
 from ..clock import Clock, SystemClock
 from ..errors import RecordError
-from ..evidence.archive import Archive
 from ..evidence.recorder import Recorder
-from ..evidence.redact import Redactor
 from ..frames import DEPLOYMENTS, LOGS, METRICS, SPANS, UTC_MS, Frames, empty
 from ..models.exchange import Exchange
 from ..models.observation import AnyObservation, Coverage, Observed, Unavailable
@@ -26,12 +24,13 @@ from ..models.window import Window
 from ..settings import Settings
 from ..sources._answers import Answers, FileAnswers
 from ..sources._budget import Budget
-from ..sources._http import LiveChannel, Records
+from ..sources._http import Closes, LiveChannel, Records
 from ..sources._slots import FileSlots, Slots
 from ..sources.casefile import read_case
 from ..sources.catalogue import ROUNDS, Context, Probe, Sources, probes_for
 from ..sources.channel import Channel
 from ..sources.tables import build
+from .redacting import redactor_for
 
 T = TypeVar("T")
 CASE_TABLES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
@@ -86,36 +85,42 @@ def run_async(make: Callable[[], Coroutine[Any, Any, T]], *, meanwhile: Callable
     return result[0]
 
 
-def redactor_for(settings: Settings) -> Redactor:
-    """Return the redactor that *settings* ask for; hashing uses the archive's own key, so that counting works."""
-    hashing = "hash" in (settings.redact_addresses, settings.redact_emails)
-    key = Archive(settings.archive_root()).redaction_key() if hashing else None
-    return Redactor(settings.secrets(), addresses=settings.redact_addresses, emails=settings.redact_emails, key=key)
-
-
 def live_channel(
     settings: Settings,
     recorder: Records,
     *,
     started: datetime,
     budget_s: float,
+    age_s: Callable[[], float] | None = None,
     clock: Clock | None = None,
     slots: Slots | None = None,
     answers: Answers | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> LiveChannel:
-    """Return the channel that asks for real, sharing slots and answers with every run on this machine."""
+    """
+    Return the channel that asks for real, sharing slots and answers with every run on this machine.
+
+    *age_s* tells how long ago *started* was, where the machine's clock is not to be trusted with that.
+    """
     clock = clock or SystemClock()
     shared = settings.archive_root() / ".shared"
+    owned: list[Closes] = []
+    if slots is None:
+        slots = file_slots = FileSlots(shared / "slots", settings.concurrency_per_host)
+        owned.append(file_slots)
+    if answers is None:
+        answers = file_answers = FileAnswers(shared)
+        owned.append(file_answers)
     return LiveChannel(
         settings,
-        budget=Budget(started, budget_s, clock),
+        budget=Budget(started, budget_s, clock, age_s),
         clock=clock,
         redactor=redactor_for(settings),
         recorder=recorder,
-        slots=slots or FileSlots(shared / "slots", settings.concurrency_per_host),
-        answers=answers or FileAnswers(shared),
+        slots=slots,
+        answers=answers,
         transport=transport,
+        owned=owned,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,9 +13,8 @@ from typing import Any, Literal
 
 from ..errors import UsageError
 from ..models.report import Alert, SeverityLevel
+from .given import VARIABLE
 
-VARIABLE = "PITCHEY_OPS_RUN"
-"""Names the prepared run's folder to the kernel."""
 FILE = "run.json"
 RECORD = "record"
 """Folder below a replay's that holds the record which it answers from."""
@@ -44,6 +44,9 @@ class RunContext:
         that may ask what the record does not hold.
     archived
         False for a notebook that was started by hand: its record stays beside it.
+    began_s
+        The same moment as *started* on this machine's monotonic clock, seconds, where it is known; it goes into
+        ``run.json`` and into no record.
     """
 
     run_id: str
@@ -59,6 +62,14 @@ class RunContext:
     mode: Mode = "live"
     archived: bool = True
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    began_s: float | None = None
+
+    def age_s(self) -> float:
+        """Return the seconds since it was prepared, whatever was done to the machine's clock meanwhile."""
+        since_s = None if self.began_s is None else time.monotonic() - self.began_s
+        if since_s is not None and since_s >= 0:
+            return since_s
+        return (datetime.now(UTC) - self.started).total_seconds()  # prepared before this machine was started
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -114,6 +125,7 @@ class RunContext:
             mode=row["mode"],
             archived=row["archived"],
             parameters=row["parameters"],
+            began_s=row.get("began_s"),
         )
 
     def write(self) -> None:
@@ -121,7 +133,8 @@ class RunContext:
         self.folder.mkdir(parents=True, exist_ok=True)
         target = self.folder / FILE
         temporary = target.with_suffix(".tmp")
-        temporary.write_text(json.dumps(self.to_json(), ensure_ascii=False, indent=1), encoding="utf-8")
+        row = {**self.to_json(), "began_s": self.began_s}
+        temporary.write_text(json.dumps(row, ensure_ascii=False, indent=1), encoding="utf-8")
         temporary.replace(target)
 
 
@@ -150,7 +163,7 @@ def prepared() -> RunContext | None:
     folder = os.environ.get(VARIABLE)
     if not folder:
         return None
-    path = Path(folder)
+    path = Path(folder).resolve()  # a kernel that was started first finds its run behind a link
     return RunContext.from_json(json.loads((path / FILE).read_text(encoding="utf-8")), path)
 
 
@@ -194,4 +207,5 @@ def by_hand(runbook: str, *, budget_s: float, environment: str, run_id: str, inc
         budget_s=budget_s,
         environment=environment,
         archived=False,
+        began_s=time.monotonic(),
     )

@@ -9,43 +9,23 @@ every cell *completed* after a time-out (measured; see README, Design notes).
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import os
-import shutil
-import signal
-import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from queue import Empty
 from typing import Any, Protocol
 
 from .._imports import lighten
-from ..evidence.recorder import read_lines
+from ..evidence.recorder import has_event
 from ..models.outcome import Outcome
-from ..settings import SECRET_FIELDS, Settings
-from . import kernel as kernel_module
-from .context import VARIABLE, RunContext
+from .context import RunContext
+from .starting import OwnKernel, kill
 
 KILL_AFTER_S = 5.0
 """The kernel is killed so long after the budget (design, section 3)."""
 NOTEBOOK = "notebook.ipynb"
-LOG = "kernel.log"
-"""What the kernel's process itself printed; its end tells why a kernel died, and it is not archived."""
-OURS = "PITCHEY_OPS_"
-GIVEN = frozenset(
-    {"HOME", "ENVIRONMENT", *(name.upper() for name in Settings.model_fields)}
-    | {f"{name.upper()}_FILE" for name in SECRET_FIELDS}
-)
-"""
-The variables of ours that a runbook's kernel gets, without their beginning: the settings of what it reads. Signing
-keys, credentials that can change something, and all that the service itself needs stay outside.
-"""
-
 Progress = Callable[[int, int], None]
 
 
@@ -69,6 +49,7 @@ def execute(
     remaining_s: float,
     progress: Progress | None = None,
     kernel: ReadyKernel | None = None,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Outcome:
     """
     Execute *notebook* for *context* and return how it ended; the copy is left in the run's folder.
@@ -81,17 +62,32 @@ def execute(
         Called with (cell number, number of cells) when a cell starts.
     kernel
         A ready one that knows this run already; it is used up. One is started where there is none.
+    meanwhile
+        Called once while the notebook is carried out, which leaves this process nothing to do.
     """
-    ready = kernel if kernel is not None else OwnKernel(context.folder, memory_limit_mb)
+    ready: ReadyKernel
+    if kernel is None:
+        own = OwnKernel()
+        own.point_to(context.folder, memory_limit_mb)
+        ready = own
+    else:
+        ready = kernel
     result: list[Outcome] = []
-    runner = threading.Thread(
-        target=lambda: result.append(_papermill(context, notebook, parameters, ready, progress)),
-        name="papermill",
-        daemon=True,
-    )
+    begun = threading.Event()
+
+    def carry_out() -> None:
+        try:
+            result.append(_papermill(context, notebook, parameters, ready, progress, begun))
+        finally:
+            begun.set()
+
+    runner = threading.Thread(target=carry_out, name="papermill", daemon=True)
+    deadline = time.monotonic() + max(1.0, remaining_s + KILL_AFTER_S)
     try:
         runner.start()
-        runner.join(max(1.0, remaining_s + KILL_AFTER_S))
+        if meanwhile is not None and begun.wait(max(0.0, deadline - time.monotonic())):
+            meanwhile()
+        runner.join(max(0.0, deadline - time.monotonic()))
         late = runner.is_alive()
         if late:
             kill(ready.manager)
@@ -100,7 +96,7 @@ def execute(
         kill(ready.manager)
         runner.join(5.0)
         ready.end()
-    finished = any(kind == "finished" for kind, _ in read_lines(context.folder))
+    finished = has_event(context.folder, "finished")
     if not result:
         result.append(Outcome(ending="not_started", detail="the notebook's runner ended without a word"))
     if late and not finished:
@@ -122,150 +118,13 @@ def execute(
     return outcome
 
 
-class OwnKernel:
-    """
-    The kernel of the one run whose record lies in *folder*, which need not be prepared yet.
-
-    *unseen*: nobody will look at its notebook, so that it may leave out pictures.
-    """
-
-    def __init__(self, folder: Path, memory_limit_mb: int, *, unseen: bool = False) -> None:
-        self._sockets = socket_folder()
-        self.log = folder / LOG
-        self.manager = start_kernel(
-            self._sockets,
-            {
-                **kernel_environment(memory_limit_mb),
-                VARIABLE: str(folder),
-                **({kernel_module.UNSEEN_VARIABLE: "1"} if unseen else {}),
-            },
-            cwd=folder,
-            log=self.log,
-        )
-
-    def end(self) -> None:
-        """Kill it and remove its sockets."""
-        end_kernel(self.manager, self._sockets)
-
-
-def socket_folder() -> Path:
-    """Make a folder that only this user can enter, with a short path: a kernel's Unix sockets lie there."""
-    return Path(tempfile.mkdtemp(prefix=f"pitchey-ops-{os.getpid()}-"))
-
-
-def kernel_environment(memory_limit_mb: int) -> dict[str, str]:
-    """Return the variables that a kernel gets: this process's own without what is not for it (`GIVEN`)."""
-    given = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(OURS) or name.removeprefix(OURS).split("__")[0] in GIVEN
-    }
-    return {
-        **given,
-        kernel_module.MEMORY_VARIABLE: str(memory_limit_mb),
-        "MPLBACKEND": "agg",
-        "PYTHONHASHSEED": "0",
-    }
-
-
-def start_kernel(sockets: Path, environment: Mapping[str, str], *, cwd: Path, log: Path) -> Any:
-    """
-    Start a kernel and return its manager; what its process prints goes to *log*.
-
-    It dies with the thread that calls this.
-    """
-    from jupyter_client.asynchronous.client import AsyncKernelClient
-    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
-    from jupyter_client.manager import AsyncKernelManager
-
-    class OneSpec(KernelSpecManager):  # type: ignore[misc]
-        """Knows our kernel alone, whatever is installed on the machine."""
-
-        def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-            """Return the command that starts `pitchey_ops.runbooks.kernel`."""
-            return KernelSpec(
-                argv=[sys.executable, "-m", kernel_module.__name__, "-f", "{connection_file}"],
-                display_name="pitchey-ops",
-                language="python",
-            )
-
-    class Client(AsyncKernelClient):  # type: ignore[misc]
-        """Waits for a kernel without the fixed fifth of a second that emptying an empty channel takes."""
-
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            clients.append(self)
-
-        async def wait_for_ready(self, timeout: float | None = None) -> None:
-            """Return when the kernel answers on both channels; what else lies in them has no reader."""
-            deadline = time.monotonic() + (timeout or 60.0)
-            while True:
-                self.kernel_info()
-                with suppress(Empty):
-                    message = await self.shell_channel.get_msg(timeout=1)
-                    if message["msg_type"] == "kernel_info_reply":
-                        await self.iopub_channel.get_msg(timeout=0.2)
-                        self._handle_kernel_info_reply(message)
-                        return
-                if not await self.parent.is_alive():
-                    raise RuntimeError("the kernel died before it was ready")
-                if time.monotonic() > deadline:
-                    raise RuntimeError(f"the kernel was not ready after {timeout or 60.0:.0f} s")
-
-    clients: list[Any] = []
-    # the blocking kind waits for a dead kernel's output for ever: it blocks the loop that would notice the death
-    manager = AsyncKernelManager(
-        kernel_name="python3",
-        kernel_spec_manager=OneSpec(),
-        transport="ipc",
-        ip=str(sockets / "k"),
-        connection_file=str(sockets / "kernel.json"),
-    )
-    manager.client_factory = Client
-    manager.ops_clients = clients
-    with log.open("wb") as file:
-        in_own_loop(manager.start_kernel(env=dict(environment), cwd=str(cwd), stdout=file, stderr=file))
-    return manager
-
-
-def end_kernel(manager: Any, sockets: Path) -> None:
-    """Kill a kernel and everything that it started, and remove what is left of it."""
-    kill(manager)
-    with suppress(Exception):
-        in_own_loop(manager.cleanup_resources())
-    shutil.rmtree(sockets, ignore_errors=True)
-
-
-def in_own_loop(work: Coroutine[Any, Any, Any]) -> Any:
-    """
-    Await *work* in a loop that is closed after it.
-
-    jupyter's own way keeps a loop for each thread and leaves it to the garbage collector; a process that runs for
-    months would lose a few file descriptors with every run.
-    """
-    from jupyter_core.utils import run_sync
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        loop = asyncio.new_event_loop()
-        try:
-            return loop.run_until_complete(work)
-        finally:
-            loop.close()
-
-    async def inside() -> Any:
-        return await work
-
-    return run_sync(inside)()
-
-
 def _papermill(
     context: RunContext,
     notebook: Path,
     parameters: Mapping[str, Any],
     kernel: ReadyKernel,
     progress: Progress | None,
+    first_cell: threading.Event,
 ) -> Outcome:
     lighten()
     import papermill
@@ -279,6 +138,7 @@ def _papermill(
     def started(cell: Any, cell_index: int) -> None:
         nonlocal done
         done = cell_index
+        first_cell.set()
         if progress is not None:
             progress(cell_index, cells)
 
@@ -336,16 +196,3 @@ def _last_words(log: Path) -> str:
 def _braces(path: Path) -> str:
     """Return *path* so that papermill's ``str.format`` leaves it alone."""
     return str(path).replace("{", "{{").replace("}", "}}")
-
-
-def kill(manager: Any) -> None:
-    """Kill the kernel's process group; it is one of its own, so nobody else is in it."""
-    provisioner = getattr(manager, "provisioner", None)
-    pid = getattr(provisioner, "pid", None)
-    if pid is None:
-        return
-    with suppress(ProcessLookupError, PermissionError):
-        if os.getpgid(pid) == pid:
-            os.killpg(pid, signal.SIGKILL)
-        else:
-            os.kill(pid, signal.SIGKILL)

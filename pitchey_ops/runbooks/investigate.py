@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._imports import lighten_drawing
 from ..evidence.ids import new_incident_id, new_run_id
-from ..evidence.recorder import Recorder, read_exchanges, read_lines, read_salts
+from ..evidence.recorder import Recorder, read_exchanges, read_lines, read_recorded
 from ..evidence.replay import CurrentChannel, ReplayChannel
 from ..models.exchange import Exchange
 from ..settings import Settings, load, recorded
@@ -21,10 +22,10 @@ from .asking import (
     is_case,
     live_channel,
     record_case,
-    redactor_for,
 )
 from .catalogue import Runbook, runbook
 from .context import RECORD, THRESHOLDS, RunContext, alert_time, by_hand, prepared
+from .redacting import redactor_for
 
 if TYPE_CHECKING:
     from .run import Run
@@ -38,6 +39,7 @@ def __getattr__(name: str) -> Any:
 
 def complete() -> Any:
     """Import everything else that a run needs (rules, panels, charts) and return the module of `Run`."""
+    lighten_drawing()
     from ..steps import steps
     from . import run
 
@@ -128,7 +130,8 @@ def run_context(
     exchanges: Sequence[Exchange]
     if context.mode in ("replay", "current"):
         source = context.folder / RECORD
-        exchanges = read_exchanges(source)
+        kept = read_recorded(source)
+        exchanges = kept.exchanges
         events = Recorder(context.folder) if record_events else None
         if any(is_case(exchange) for exchange in exchanges):
             window = windows.parse(text, now=started) if text else case_window(exchanges)
@@ -151,9 +154,10 @@ def run_context(
             asked = ask_case(exchanges, window)
         else:
             window = windows.parse(text, now=started)
-            channel = live_channel(settings, events, started=started, budget_s=context.budget_s)
+            channel = live_channel(settings, events, started=started, budget_s=context.budget_s, age_s=context.age_s)
             asked = ask_live(channel, settings, window, book.id, meanwhile=complete)
-            exchanges = read_exchanges(context.folder)
+        kept = read_recorded(context.folder)
+        exchanges = kept.exchanges
         events.event("asked", {})
     run = complete()
     made: Run = run.Run(
@@ -162,7 +166,7 @@ def run_context(
         settings=settings,
         case=run.case_of(asked, exchanges, settings, window, alert_at, parameters),
         exchanges=exchanges,
-        salts=read_salts(source),
+        salts=kept.salts,
         parameters=parameters,
         events=events,
     )

@@ -13,11 +13,13 @@ import resource
 import signal
 import sys
 
-from .._imports import lighten
+from .._imports import lighten_headless
 
 MEMORY_VARIABLE = "PITCHEY_OPS_KERNEL_MEMORY_MB"
 UNSEEN_VARIABLE = "PITCHEY_OPS_KERNEL_UNSEEN"
 """Set where only the report counts and the notebook is thrown away: pictures are left out then."""
+OPTIONS = ("--HistoryManager.enabled=False",)
+"""Nobody asks such a kernel for its earlier inputs: without them no file under the user's home is written."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -35,16 +37,26 @@ def bound() -> None:
             os._exit(1)
 
 
+def few_threads() -> None:
+    """
+    Have numerical libraries compute on the thread that asks, unless the environment says otherwise.
+
+    Tables of a run are small: handing parts of them to other threads costs more than it saves, and takes the cores
+    from other runs. Called before the first of these libraries is imported.
+    """
+    for name in ("POLARS_MAX_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
 def main() -> None:
     """Import what every runbook needs, then serve."""
     bound()
-    lighten()
-    # polars starts a thread per core; two are enough beside the event loop and leave room for others
-    os.environ.setdefault("POLARS_MAX_THREADS", "2")
+    lighten_headless()
+    few_threads()
     from ipykernel.kernelapp import IPKernelApp
 
     from . import investigate
-    from .context import VARIABLE
+    from .given import VARIABLE
 
     unseen = UNSEEN_VARIABLE in os.environ
     if VARIABLE not in os.environ or unseen:  # a run that is about to ask imports the rest while it asks
@@ -53,7 +65,7 @@ def main() -> None:
         from ..panels import style
 
         style.leave_out_pictures()
-    IPKernelApp.launch_instance()
+    IPKernelApp.launch_instance(argv=[*sys.argv[1:], *OPTIONS])
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from .catalogue import Runbook, runbook
 from .context import THRESHOLDS, RunContext, alert_time
 from .execute import NOTEBOOK, Progress, execute
 from .parameters import LONGEST_TEXT, checked, declared
+from .starting import OwnKernel
 
 SIGNING_KEY = "PITCHEY_OPS_SIGNING_KEY_FILE"
 SALVAGE_S = 30.0
@@ -92,9 +93,11 @@ class Finished:
     ledger_head: str
 
 
-def run_order(order: Order, *, progress: Progress | None = None) -> Finished:
+def run_order(order: Order, *, progress: Progress | None = None, kernel: OwnKernel | None = None) -> Finished:
     """
     Check, prepare, execute and archive *order*.
+
+    *kernel* was started before, so that it gets ready meanwhile; it is used up whatever happens.
 
     Raises
     ------
@@ -103,7 +106,14 @@ def run_order(order: Order, *, progress: Progress | None = None) -> Finished:
     RunError, RecordError
         The run could not be archived; the message says where what there is was left.
     """
-    prepared = prepare(order)
+    try:
+        prepared = prepare(order)
+        if kernel is not None:
+            kernel.point_to(prepared.context.folder, prepared.settings.memory_limit_mb)
+    except BaseException:
+        if kernel is not None:
+            kernel.end()
+        raise
     began = time.monotonic()
     outcome = execute(
         prepared.context,
@@ -112,6 +122,8 @@ def run_order(order: Order, *, progress: Progress | None = None) -> Finished:
         memory_limit_mb=prepared.settings.memory_limit_mb,
         remaining_s=remaining_s(prepared.context),
         progress=progress,
+        kernel=kernel,
+        meanwhile=get_ready_to_build,
     )
     return finish(prepared, outcome, executed_s=time.monotonic() - began)
 
@@ -128,7 +140,7 @@ def prepare(order: Order, *, stage: Stage | None = None) -> Prepared:
     settings = load(order.environment or str(parameters.get("environment") or "") or None)
     redactor = redactor_of(settings)
     parameters = _without_secrets(parameters, redactor)
-    started = datetime.now(UTC)
+    started, began_s = datetime.now(UTC), time.monotonic()
     windows.parse(str(parameters.get("window", "")), now=started)
     alert_time(str(parameters.get("alert_at", "")))
     _limits(parameters)
@@ -154,6 +166,7 @@ def prepare(order: Order, *, stage: Stage | None = None) -> Prepared:
         severity=order.severity or _severity_of(archive, order.incident_id),
         case=None if order.case is None else order.case.resolve(),
         parameters=parameters,
+        began_s=began_s,
     )
     context.write()
     return Prepared(
@@ -172,6 +185,17 @@ def finish(prepared: Prepared, outcome: Outcome, *, executed_s: float) -> Finish
     folder, head = archive.commit(built.facts, built.facts.end)
     _tell_timeline(archive, prepared, built.report, built.facts.end)
     return Finished(folder=folder, outcome=built.outcome, report=built.report, ledger_head=head.hash)
+
+
+def get_ready_to_build() -> None:
+    """Import and make what every `build` needs; called while there is nothing else to do."""
+    import numpy as np  # noqa: F401 - a long notebook is redacted with both
+    import polars as pl  # noqa: F401
+
+    from ..evidence import har, recorder  # noqa: F401
+    from ..reports import build, page  # noqa: F401
+
+    page.get_ready()
 
 
 def build(prepared: Prepared, outcome: Outcome, *, executed_s: float) -> Built:
@@ -254,29 +278,24 @@ def _report(prepared: Prepared, outcome: Outcome) -> dict[str, Any]:
 
 def _leave_bare_report(prepared: Prepared, outcome: Outcome) -> None:
     """Write the report that says that nothing is known, and into the record what it takes to repeat that."""
-    from ..evidence.recorder import Recorder, read_lines
+    from ..evidence.recorder import Recorder, has_event
     from .bare import EVENT, write_bare
 
     context = prepared.context
-    recorder = Recorder(context.folder)
-    if not any(kind == "run" for kind, _ in read_lines(context.folder)):
-        told = {"parameters": dict(prepared.parameters), "settings": prepared.settings.public()}
-        recorder.event("run", {**context.to_json(), **told})
-    recorder.event(EVENT, {"ending": outcome.ending})
-    recorder.close()
+    with closing(Recorder(context.folder)) as recorder:  # a full disk must not leave the file open at every try
+        if not has_event(context.folder, "run"):
+            told = {"parameters": dict(prepared.parameters), "settings": prepared.settings.public()}
+            recorder.event("run", {**context.to_json(), **told})
+        recorder.event(EVENT, {"ending": outcome.ending})
     write_bare(context, prepared.runbook, prepared.parameters, outcome.ending, record=context.folder)
 
 
 def _write_evidence(context: RunContext) -> None:
     from ..evidence.har import har
-    from ..evidence.recorder import read_events, read_exchanges, read_salts
+    from ..evidence.recorder import read_recorded
 
-    data = har(
-        read_exchanges(context.folder),
-        creator_version=version("pitchey-ops"),
-        salts=read_salts(context.folder),
-        events=read_events(context.folder),
-    )
+    kept = read_recorded(context.folder)
+    data = har(kept.exchanges, creator_version=version("pitchey-ops"), salts=kept.salts, events=kept.events)
     (context.folder / "evidence.har.gz").write_bytes(data)
 
 
@@ -315,7 +334,7 @@ def _redacted(prepared: Prepared, outcome: Outcome) -> Outcome:
 
 def redactor_of(settings: Settings) -> Redactor:
     """Return what takes secrets out of texts before they are kept."""
-    from .asking import redactor_for
+    from .redacting import redactor_for
 
     return redactor_for(settings)
 
@@ -422,7 +441,7 @@ def _case_folder(folder: Path) -> None:
 
 def remaining_s(context: RunContext) -> float:
     """Return the seconds until the budget of *context* is used up."""
-    return context.budget_s - (datetime.now(UTC) - context.started) / timedelta(seconds=1)
+    return context.budget_s - context.age_s()
 
 
 def _who(prepared: Prepared) -> str:

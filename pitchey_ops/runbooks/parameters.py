@@ -91,7 +91,7 @@ def checked(given: Mapping[str, Any], known: Mapping[str, Declared], *, runbook:
         if name not in known:
             near = get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-            faults.append(f"{name[:60]!r} is no parameter of {runbook}; {hint}")
+            faults.append(f"{name[:60]!r} is no parameter of {runbook} ({hint})")
             continue
         try:
             values[name] = _fitted(value, known[name])

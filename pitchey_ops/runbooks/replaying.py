@@ -8,34 +8,51 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from ..errors import RecordError, UsageError
 from ..evidence import ids
 from ..evidence.har import read_record
+from ..evidence.manifest import CODE, versions
 from ..evidence.recorder import BODIES, Recorder, read_lines
 from ..models.outcome import Outcome
 from ..settings import load
 from .catalogue import runbook
 from .context import RECORD, REPORT, RunContext
-from .execute import OwnKernel, execute
+from .execute import execute
 from .lifecycle import archive_of
 from .offline import close_network
+from .starting import OwnKernel
 
 SLOWER = 3.0
 """A replay may take this many times the budget: it asks nobody, so nothing waits for it."""
+SHOWN = 40
+"""Differences that a person is shown."""
+FIRST = ("verdict", "findings", "steps")
+"""What of a report is compared before all else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
-    """How one replay went."""
+    """
+    How one replay went.
+
+    Attributes
+    ----------
+    differences
+        Where the two reports differ: the verdict first, then findings and steps, then all else.
+    because
+        What made the record, where that was not this code; empty where it was.
+    """
 
     run_id: str
     identical: bool
     current: bool
     outcome: Outcome
     differences: tuple[str, ...]
+    because: str = ""
 
     @property
     def good(self) -> bool:
@@ -49,16 +66,21 @@ class Replayed:
             "identical": self.identical,
             "ending": self.outcome.ending,
             "differences": list(self.differences),
+            **({"because": self.because} if self.because and not self.identical else {}),
         }
 
     def lines(self) -> list[str]:
         """Return what a person reads."""
         if self.outcome.ending != "completed":
-            return [f"{self.run_id}: did not complete ({self.outcome.ending}: {self.outcome.detail})"]
+            out = [f"{self.run_id}: did not complete ({self.outcome.ending}: {self.outcome.detail})"]
+            return [*out, f"  {self.because}"] if self.because else out
         if self.identical:
             return [f"{self.run_id}: report.json is identical to the byte"]
         head = "differs with today's rules" if self.current else "report.json DIFFERS"
-        return [f"{self.run_id}: {head}", *(f"  {line}" for line in self.differences[:40])]
+        why = [self.because] if self.because else []
+        more = len(self.differences) - SHOWN
+        rest = [f"and {more} more (--json prints all)"] if more > 0 else []
+        return [f"{self.run_id}: {head}", *(f"  {line}" for line in (*why, *self.differences[:SHOWN], *rest))]
 
 
 def replay_all(what: str, *, current: bool) -> list[Replayed]:
@@ -96,11 +118,14 @@ def replay(folder: Path, *, current: bool = False) -> Replayed:
 
 
 def _replay(folder: Path, workplace: Path, *, current: bool) -> Replayed:
-    complete = json.loads((folder / "manifest.json").read_bytes())["completed"]
+    said = json.loads((folder / "manifest.json").read_bytes())
+    complete = said["completed"]
     settings = load()
     # the kernel imports what it needs while the record is unpacked
-    kernel = OwnKernel(workplace, settings.memory_limit_mb, unseen=True) if complete else None
+    kernel = OwnKernel(unseen=True) if complete else None
     try:
+        if kernel is not None:
+            kernel.point_to(workplace, settings.memory_limit_mb)
         context = replace(unpack(folder, workplace), mode="current" if current else "replay")
         book = runbook(context.runbook)
         # what a person worked in is rebuilt from its record: the runbook's own notebook may do more or less than they
@@ -126,7 +151,12 @@ def _replay(folder: Path, workplace: Path, *, current: bool) -> Replayed:
     report = workplace / REPORT
     if not report.exists():
         return Replayed(
-            run_id=folder.name, identical=False, current=current, outcome=outcome, differences=("no report was made",)
+            run_id=folder.name,
+            identical=False,
+            current=current,
+            outcome=outcome,
+            differences=("no report was made",),
+            because=_made_by(said),
         )
     was, now = (folder / REPORT).read_bytes(), report.read_bytes()
     return Replayed(
@@ -134,8 +164,30 @@ def _replay(folder: Path, workplace: Path, *, current: bool) -> Replayed:
         identical=was == now,
         current=current,
         outcome=outcome,
-        differences=() if was == now else tuple(differences(json.loads(was), json.loads(now))),
+        differences=() if was == now else tuple(_ordered(json.loads(was), json.loads(now))),
+        because=_made_by(said),
     )
+
+
+def _made_by(said: Mapping[str, Any]) -> str:
+    """Return in words what made the run whose manifest is *said*; empty where it was this very code."""
+    then, now = said.get("versions") or {}, versions(version("pitchey-ops"))
+    if then.get(CODE) == now[CODE] and then.get("pitchey-ops") == now["pitchey-ops"]:
+        return ""
+    names = ("pitchey-ops", CODE)
+    was, here = (", ".join(str(one.get(name, "code not recorded")) for name in names) for one in (then, now))
+    return (
+        f"the record was made by other code: pitchey-ops {was}; this is {here}. "
+        "Only the code that made it promises the same bytes; what its rules see otherwise follows"
+    )
+
+
+def _ordered(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return the `differences` of two reports, those that a person asks for first before the others."""
+    found: list[str] = []
+    for name in (*FIRST, *sorted({*was, *now} - set(FIRST))):
+        found += differences(was.get(name, _ABSENT), now.get(name, _ABSENT), name)
+    return found
 
 
 def unpack(folder: Path, workplace: Path) -> RunContext:

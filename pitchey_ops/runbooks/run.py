@@ -23,7 +23,7 @@ from ..models.report import Report
 from ..models.window import Window
 from ..panels.base import Panel
 from ..panels.opening import opening, provenance
-from ..panels.steps import step_panel
+from ..panels.steps import failed_panel, step_panel
 from ..panels.view import View
 from ..reports.document import to_json
 from ..settings import Settings
@@ -76,6 +76,7 @@ class Run:
         self._events = events
         self._evidence: str | None = None
         self._reached: set[str] = set()
+        self._failed: set[str] = set()
         self._shown = 0
         self.view = View(
             context=context,
@@ -96,7 +97,8 @@ class Run:
         """
         Return the panel of one step of the written runbook and mark the step as reached.
 
-        A `Panel`; where a person works in the notebook, the panel in its host's way.
+        A `Panel`; where a person works in the notebook, the panel in its host's way. A panel that raises is a bug
+        of ours: it says so in its place, the step counts as not checked, and the run goes on to its verdict.
 
         Raises
         ------
@@ -105,7 +107,11 @@ class Run:
         """
         if step not in {one.id for one in steps_of(self.runbook.id)}:
             raise UsageError(f"{step!r} is no step of the runbook {self.runbook.id}")
-        panel = step_panel(self.view, step)
+        try:
+            panel = step_panel(self.view, step)
+        except Exception as exc:
+            self._failed.add(step)
+            panel = failed_panel(step, exc)
         self._reached.add(step)
         self._event("step", {"id": step})
         return self._show(panel, step)
@@ -143,7 +149,7 @@ class Run:
             findings=analysis.findings,
             not_checked=analysis.not_checked,
             sources=analysis.sources,
-            steps=step_statuses(self.runbook, analysis, self._reached),
+            steps=step_statuses(self.runbook, analysis, self._reached, self._failed),
             evidence_entries=len(self._exchanges),
             evidence_digest=self._evidence,
         )

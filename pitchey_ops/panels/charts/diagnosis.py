@@ -105,7 +105,7 @@ def hypotheses(
                 Column(name="cause"),
                 Column(name="speaks"),
                 Column(name="decibans", align="right"),
-                Column(name="finding", telemetry=True),
+                Column(name="finding", claim=True),
             ),
             rows=tuple(rows),
             caption="The first three causes, with what weighs most.",
@@ -155,7 +155,7 @@ def suspects(ranked: Sequence[Suspect], findings: Sequence[Finding] = (), *, why
                 Column(name="place", align="right"),
                 Column(name="service", telemetry=True),
                 Column(name="score", align="right"),
-                Column(name="because", telemetry=True),
+                Column(name="because", claim=True),
             ),
             rows=tuple(
                 (place, one.service, round(one.score, 3), "; ".join(claims.get(b, b) for b in one.because[:4]))

@@ -281,6 +281,7 @@ def live_tail(
     watched_s: float,
     exceptions: Sequence[tuple[str, int]] = (),
     sampled: bool = False,
+    failed: int = 0,
     why_empty: str = "",
 ) -> Panel:
     """
@@ -294,6 +295,8 @@ def live_tail(
         (text, count) of exceptions, most frequent first; strangers' text.
     sampled
         The tail said that it is sampling: shares hold, counts do not.
+    failed
+        Of those that ended ``ok``, how many answered with a 5xx.
     """
     question = "What does the Worker do right now?"
     total = sum(outcomes.values())
@@ -309,8 +312,10 @@ def live_tail(
         if bad
         else f"None of {count(total, 'event')} of the live tail ended badly"
         if gone
-        else f"All {count(total, 'event')} of the live tail ended well"
+        else f"All {count(total, 'event')} of the live tail ended without an exception"
     )
+    if failed:
+        title += f"; {failed} answered with a 5xx"
     drawn = ranked[:8]
     figure, axes = style.new_figure(0.75 + 0.33 * len(drawn))
     at = -np.arange(len(drawn))
@@ -333,7 +338,8 @@ def live_tail(
         id="live-tail",
         question=question,
         title=title,
-        sentence=f"{count(total, 'event')} in {watched_s:.0f} s: {good:,} ended well, {bad:,} did not"
+        sentence=f"{count(total, 'event')} in {watched_s:.0f} s: {good:,} ended without an exception "
+        f"({failed:,} of them with a 5xx), {bad:,} did not"
         + (f", {gone:,} were given up by the client." if gone else "."),
         png=style.png(figure),
         alt="Bars: " + "; ".join(f"{name(word)} {n}" for word, n in drawn),

@@ -32,6 +32,10 @@ WEEK: Final = "a week earlier"
 BASELINES: Final = (NO_BASELINE, BEFORE, DAY, WEEK)
 EVERY_S: Final = 30.0
 """Seconds between two looks of a live view: reads have minimum intervals, and answers are shared for 15 s."""
+FIGURES: Final = ("traffic", "logs", "times")
+"""What the figures of a comparison rest on."""
+SHARE: Final = ("traffic",)
+"""What the failing share of a live view rests on."""
 LOOKS_MOST: Final = 60
 """Looks of one live view, 30 minutes: nobody's panel asks for ever."""
 
@@ -169,13 +173,15 @@ class Answering:
 
     def _look(self, turn: int, ask: Ask, against: str, *, fresh: bool) -> None:
         try:
-            view = self._desk.look(ask, self._told(turn), fresh=fresh)
+            beside = self._beside(FIGURES if against != NO_BASELINE else ())
+            view = self._desk.look(ask, self._told(turn), fresh=fresh, step=self._step, beside=beside)
             panel = self._draw(view)
             compared = None
             pictures = None
             if against != NO_BASELINE:
                 span, what = baseline_of(view, against)
-                base = self._desk.look(Ask(window=span, service=ask.service, route=ask.route), self._told(turn))
+                before = Ask(window=span, service=ask.service, route=ask.route)
+                base = self._desk.look(before, self._told(turn), step=self._step, beside=beside)
                 compared, pictures = comparison(view, base, what), self._draw(base)
         except Exception as error:
             if turn == self._turn:
@@ -207,6 +213,10 @@ class Answering:
             self._desk.seen(compared)
         self.live.keep()
 
+    def _beside(self, more: tuple[str, ...]) -> tuple[str, ...]:
+        """Return what is needed beside the panel: the explorer's entries and spans, and *more*."""
+        return more if self.explorer is None else (*more, "logs", "times")
+
     def start(self) -> None:
         """Begin the live view."""
         self._stop = Event()
@@ -229,7 +239,10 @@ class Answering:
                 ask = self.ask
                 self._busy(f"Live: look {number} …")
                 try:
-                    view = self._desk.look(_sliding(ask, self._first.case.window), self._told(turn), fresh=True)
+                    sliding = _sliding(ask, self._first.case.window)
+                    view = self._desk.look(
+                        sliding, self._told(turn), fresh=True, step=self._step, beside=self._beside(SHARE)
+                    )
                 except Exception as error:
                     kit.put(self.status, kit.alarm(kit.in_words(error)))
                 else:

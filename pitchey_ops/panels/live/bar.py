@@ -45,8 +45,11 @@ class Bar:
         self.ack = kit.button("Acknowledge", "Say that you take it: one click", style="primary", icon="hand-paper-o")
         self.status = kit.shown()
         self.notes = Notes(desk, changed=self._noted)
+        self.note = kit.button("Notes", "Write a note, read the newest ones", icon="pencil")
         self.ack.on_click(lambda _: self._click())
-        self.box = kit.column(self.facts, kit.row(self.ack, self.status), self.notes.box)
+        self.note.on_click(lambda _: self._fold())
+        self.notes.box.layout.display = "none"
+        self.box = kit.column(self.facts, kit.row(self.ack, self.note, self.status), self.notes.box)
         self.box.add_class("pitchey-bar")
         self.live = kit.Live(desk, self.box, self._twin)
         self._stop = Event()
@@ -71,6 +74,15 @@ class Bar:
                 self.refresh()
             except Exception as error:
                 kit.put(self.status, kit.alarm(kit.in_words(error)))
+
+    def _fold(self) -> None:
+        """Open or close the notes: a bar that stays in sight is to be low."""
+        closed = self.notes.box.layout.display == "none"
+        self.notes.box.layout.display = "" if closed else "none"
+        self.note.description = "Close notes" if closed else "Notes"
+        if closed:
+            self.notes.refresh()
+            self.notes.text.focus()
 
     def _click(self) -> None:
         if self._acknowledge is None:
@@ -106,5 +118,10 @@ class Bar:
 
 
 def _listed(told: list[str]) -> Markup:
+    """Return what came of each, folded away where nothing failed: a bar that stays in sight is to be low."""
     items = Markup("").join(Markup("<li>{}</li>").format(html(one, 400)) for one in told)
-    return Markup('<ul style="margin:0;line-height:1.4">{}</ul>').format(items)
+    missed = sum("not done" in one or ": unknown" in one for one in told)
+    head = f"{len(told)} places told" if not missed else f"{missed} of {len(told)} places were not told"
+    return Markup('<details{}><summary>{}</summary><ul style="margin:0;line-height:1.4">{}</ul></details>').format(
+        Markup(" open") if missed else Markup(""), head, items
+    )

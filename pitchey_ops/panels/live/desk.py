@@ -49,8 +49,17 @@ class Desk(Protocol):
         """Return the present (UTC)."""
         ...
 
-    def look(self, ask: Ask, told: Told, *, fresh: bool = False) -> View:
-        """Ask again for a choice and analyse; what was asked before is taken from memory unless *fresh*."""
+    def look(self, ask: Ask, told: Told, *, fresh: bool = False, step: str = "", beside: tuple[str, ...] = ()) -> View:
+        """
+        Ask again for a choice and analyse; what was just asked is taken from memory unless *fresh*.
+
+        Parameters
+        ----------
+        step
+            Whose panel is drawn of it: only what that panel needs is asked; everything for one that is not known.
+        beside
+            What is shown beside the panel: ``logs`` for entries, ``traffic`` and ``times`` for figures.
+        """
         ...
 
     def did(self, what: str, **facts: Any) -> None:

@@ -18,7 +18,7 @@ from .telling import QUIET, alarm, good, moment, words
 __all__ = ["QUIET", "Live", "alarm", "good", "moment", "words"]
 
 VIEW_MIME = "application/vnd.jupyter.widget-view+json"
-DEAD = "Saved copy: its controls are dead. In a session (pitchey-ops open), run the cell and they live."
+DEAD = "Saved copy: its controls are dead. In a session (pitchey-ops open), run its cell and they live."
 
 Twin = Callable[[], tuple[Markup, str]]
 """Returns the static twin as HTML and as text."""

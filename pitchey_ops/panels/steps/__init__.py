@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import PurePath
 
-from ..base import Panel
+from ..base import Panel, no_data
 from ..view import View
 from . import (
     changes,
@@ -127,3 +129,20 @@ STEP_PANELS: Mapping[str, StepPanel] = {
 def step_panel(view: View, step: str) -> Panel:
     """Return the panel of *step*; its id is the step's, so that a report can point at it."""
     return replace(STEP_PANELS[step](view), id=step.replace(".", "-"))
+
+
+def failed_panel(step: str, exc: Exception) -> Panel:
+    """
+    Return what stands in the place of a panel that raised: the fault is ours, and nothing was checked by it.
+
+    It names the kind of fault and the line of code, never the exception's words, which may be a stranger's.
+    """
+    places = traceback.extract_tb(exc.__traceback__)
+    where = f" at {PurePath(places[-1].filename).name}:{places[-1].lineno}" if places else ""
+    return no_data(
+        step.replace(".", "-"),
+        f"What does the step {step} show?",
+        f"the panel itself failed ({type(exc).__name__}{where}), which is a fault of this program and says nothing of"
+        " the platform",
+        what="what this step shows",
+    )

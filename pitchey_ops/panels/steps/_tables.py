@@ -46,7 +46,7 @@ def claims(
         table=Table(
             columns=(
                 Column(name="severity"),
-                Column(name="finding", telemetry=True),
+                Column(name="finding", claim=True),
                 Column(name="since", unit="UTC"),
                 Column(name="seen in"),
             ),

@@ -51,9 +51,7 @@ def of_kinds(subject: str, *signals: str) -> Callable[[View], Panel]:
         text = pl.concat_str(
             pl.col("message").str.slice(0, 2000), pl.col("stack").str.slice(0, 300), separator=" ", ignore_nulls=True
         )
-        hits = logs.filter(
-            pl.any_horizontal(*(text.str.contains(kind.matches) for kind in chosen)).fill_null(value=False)
-        )
+        hits = logs.filter(pl.any_horizontal(*(kind.found_in(text) for kind in chosen)))
         if hits.is_empty():
             return Panel(
                 id="kinds",

@@ -41,7 +41,7 @@ def severity(view: View) -> Panel:
     return replace(
         panel,
         table=Table(
-            columns=(Column(name="runbook"), Column(name="because"), Column(name="seen", telemetry=True)),
+            columns=(Column(name="runbook"), Column(name="because"), Column(name="seen", claim=True)),
             rows=tuple(
                 (
                     finding.data["runbook"],

@@ -14,6 +14,7 @@ from ...models.window import Window
 from ..base import Cell, Column, Panel, Table, no_data
 from ..charts.latency import Series, VitalRow, cache_hit_rate, measure_over_time, web_vitals
 from ..view import View
+from ..words import quoted
 from . import requests
 from ._tables import claims, frame_panel, server_table, told, with_notes
 
@@ -166,7 +167,7 @@ def kv_r2(view: View) -> Panel:
                 worth = "of the service's own probe; means since the last idle hour"
                 rows.append((f"{name}: {part_name}" if prefix == "infra/health" else name, figures, worth))
         elif missing is not None and missing.reason != "not_asked":
-            rows.append((name, f"{missing.reason.replace('_', ' ')}: {missing.detail}"[:300], "not seen"))
+            rows.append((name, f"{missing.reason.replace('_', ' ')}: {quoted(missing.detail)}", "not seen"))
     found = view.rule("cache")
     if not rows and not found:
         return no_data("kv-r2", question, view.why_not("cache") or view.why_unseen("infra"), what="figures of stores")
@@ -177,7 +178,7 @@ def kv_r2(view: View) -> Panel:
         title=bad[0].claim if bad else "Nothing speaks against KV and R2; their own figures prove little",
         sentence="One look can only be compared with earlier looks; errors in the logs weigh more.",
         table=Table(
-            columns=(Column(name="store"), Column(name="figures", telemetry=True), Column(name="what that is worth")),
+            columns=(Column(name="store"), Column(name="figures", claim=True), Column(name="what that is worth")),
             rows=tuple(rows),
         ),
         notes=tuple(f.claim for f in found if f not in bad[:1]),

@@ -12,6 +12,7 @@ from ..charts.latency import database_pool
 from ..charts.sight import Contradiction
 from ..charts.sight import contradictions as contradictions_chart
 from ..view import View
+from ..words import quoted
 
 PROBE_ROUTES = ("health", "health_db", "pitches", "auth_verify")
 CONSTANT = "known to answer the same whatever happens: no evidence"
@@ -218,7 +219,7 @@ def _probe_rows(view: View, routes: tuple[str, ...]) -> list[tuple[Cell, ...]]:
         if found is None:
             continue
         if isinstance(found, Unavailable):
-            rows.append((f"our probe of {route}", found.reason.replace("_", " "), found.detail, "not seen"))
+            rows.append((f"our probe of {route}", found.reason.replace("_", " "), _why(found), "not seen"))
             continue
         result: Any = found.value
         bad = sum(1 for s in result.samples if s.kind not in ("ok", "route_missing", "refused"))
@@ -250,17 +251,19 @@ def _report_rows(view: View, only: str | None = None) -> list[tuple[Cell, ...]]:
         for check in found.value.checks:
             if only is None or check.name == only:
                 worth = CONSTANT if check.constant else "degraded stands for any HTTP error, a missing route too"
-                rows.append((f"monitoring: {check.name}", check.state, check.details[:200], worth))
+                rows.append((f"monitoring: {check.name}", quoted(check.state), quoted(check.details), worth))
     elif found is not None:
-        rows.append(("monitoring/health", found.reason.replace("_", " "), found.detail, "not seen"))
+        rows.append(("monitoring/health", found.reason.replace("_", " "), _why(found), "not seen"))
     if only is None:
         infra = _first(view, "infra/health")
         if isinstance(infra, Unavailable):
             rows.append(
-                ("infra/health", infra.reason.replace("_", " "), infra.detail, "a failing KV or R2 looks like this")
+                ("infra/health", infra.reason.replace("_", " "), _why(infra), "a failing KV or R2 looks like this")
             )
         elif infra is not None:
-            rows.append(("infra/health", "answered", infra.detail or "read", "most of its figures are constants"))
+            rows.append(
+                ("infra/health", "answered", quoted(infra.detail) or "read", "most of its figures are constants")
+            )
     return rows
 
 
@@ -269,7 +272,7 @@ def _database_rows(view: View) -> list[tuple[Cell, ...]]:
     if found is None:
         return []
     if isinstance(found, Unavailable):
-        return [("the database itself", found.reason.replace("_", " "), found.detail, "not seen")]
+        return [("the database itself", found.reason.replace("_", " "), _why(found), "not seen")]
     return [("the database itself", "answered", "see the pool", "read from the server")]
 
 
@@ -278,8 +281,10 @@ def _frontend_rows(view: View) -> list[tuple[Cell, ...]]:
     if found is None:
         return []
     if isinstance(found, Unavailable):
-        return [("frontend /", found.reason.replace("_", " "), found.detail, "not seen")]
-    return [("frontend /", "answered", found.detail or "the page was read", "the page itself, not what it loads")]
+        return [("frontend /", found.reason.replace("_", " "), _why(found), "not seen")]
+    return [
+        ("frontend /", "answered", quoted(found.detail) or "the page was read", "the page itself, not what it loads")
+    ]
 
 
 def _first(view: View, prefix: str) -> AnyObservation | None:
@@ -291,8 +296,16 @@ def _first(view: View, prefix: str) -> AnyObservation | None:
 def _report(view: View, question: str, rows: list[tuple[Cell, ...]]) -> Panel:
     if not rows:
         return no_data("reports", question, view.why_unseen("api", "monitoring"), what="reports")
-    bad = [row for row in rows if row[3] == "not seen" or not _calm(str(row[1]))]
-    title = f"{len(bad)} of {len(rows)} do not" if bad else f"All {len(rows)} say so; see what each is worth"
+    unseen = [row for row in rows if row[3] == "not seen"]
+    bad = [row for row in rows if row[3] != "not seen" and not _calm(str(row[1]))]
+    asked = len(rows) - len(unseen)
+    left = f"; {len(unseen)} not seen" if unseen else ""
+    if bad:
+        title = f"{len(bad)} of {asked} do not{left}"
+    elif asked:
+        title = f"{asked} of {len(rows)} say so{left}" if unseen else f"All {asked} say so; see what each is worth"
+    else:
+        title = f"None of {len(rows)} was seen"
     return Panel(
         id="reports",
         question=question,
@@ -301,8 +314,8 @@ def _report(view: View, question: str, rows: list[tuple[Cell, ...]]) -> Panel:
         table=Table(
             columns=(
                 Column(name="who"),
-                Column(name="says", telemetry=True),
-                Column(name="detail", telemetry=True),
+                Column(name="says", claim=True),
+                Column(name="detail", claim=True),
                 Column(name="what that is worth"),
             ),
             rows=tuple(rows),
@@ -310,8 +323,13 @@ def _report(view: View, question: str, rows: list[tuple[Cell, ...]]) -> Panel:
     )
 
 
+def _why(unseen: Unavailable) -> str:
+    """Return why there is no answer: our own words where nobody was asked, else what may quote the other side."""
+    return unseen.detail if unseen.reason in ("not_configured", "not_asked") else quoted(unseen.detail)
+
+
 def _calm(words: str) -> bool:
-    if words in ("healthy", "answered", "not part of this deployment"):
+    if words in (quoted("healthy"), "answered", "not part of this deployment"):
         return True
     parts = words.split()
     return len(parts) > 2 and parts[0] == parts[2] and parts[0].isdigit()

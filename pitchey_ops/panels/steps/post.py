@@ -62,7 +62,7 @@ def verify(view: View) -> Panel:
         title=watch.words,
         sentence="What this run saw itself, with the same probes as triage. 30 to 60 minutes without recurrence are "
         "wanted before it is called over; ask again by running this runbook again.",
-        table=Table(columns=(Column(name="check"), Column(name="answer", telemetry=True)), rows=tuple(rows)),
+        table=Table(columns=(Column(name="check"), Column(name="answer", claim=True)), rows=tuple(rows)),
     )
 
 

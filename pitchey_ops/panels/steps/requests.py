@@ -74,6 +74,7 @@ def tail(view: View) -> Panel:
             watched_s=watched.watched_s,
             exceptions=watched.exceptions,
             sampled=watched.sampled,
+            failed=watched.failed,
         )
         told = [seen.detail] if seen.detail else []
         if watched.scheduled:

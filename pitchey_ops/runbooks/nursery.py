@@ -1,0 +1,95 @@
+"""
+A process that has imported all that a runbook needs, and forks a kernel of itself whenever one is asked for.
+
+Started as ``python -m pitchey_ops.runbooks.nursery`` with a socket as its standard input, over which it is told in
+lines of JSON what to fork and whom to reap. Starting a kernel anew costs one and a half seconds of a core and a
+hundred megabytes; forking it costs a tenth of that, and the pages of all imports are shared.
+
+A fork keeps only the thread that calls it. So nothing here may begin to compute on other threads before it:
+no event loop, no zmq context, no table of Polars. What has threads all the same makes it unfit, and it says so.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import socket
+import sys
+import threading
+from typing import Any, NoReturn
+
+from .._imports import lighten_headless
+from .kernel import OPTIONS, bound, few_threads
+
+
+def main() -> None:
+    """Import everything, then fork kernels until the other end of the socket is closed."""
+    bound()
+    lighten_headless()
+    few_threads()
+    from ipykernel import ipkernel, zmqshell  # noqa: F401 - each kernel would import them anew
+    from ipykernel.kernelapp import IPKernelApp
+
+    from ..panels import style
+    from . import investigate
+
+    investigate.complete()
+    style.draw_once()
+    gc.collect()
+    gc.freeze()  # what is there now is never looked at by a child's collector, so that its pages stay shared
+    with socket.socket(fileno=os.dup(sys.stdin.fileno())) as asked:
+        _serve(asked, IPKernelApp)
+
+
+def _serve(asked: socket.socket, app: Any) -> None:
+    lines = asked.makefile("rwb")
+    alone = threading.active_count() == 1
+    _say(lines, {"ready": alone, "because": "" if alone else f"{threading.active_count()} threads are running"})
+    for line in lines:
+        order = json.loads(line)
+        if "reap" in order:
+            _say(lines, {"status": _reaped(order["reap"])})
+            continue
+        pid = os.fork()
+        if pid == 0:
+            _become(order, app, without=asked.fileno())
+        _say(lines, {"pid": pid})
+
+
+def _say(lines: Any, words: dict[str, Any]) -> None:
+    lines.write(json.dumps(words).encode("ascii") + b"\n")
+    lines.flush()
+
+
+def _reaped(pid: int) -> int | None:
+    """Take a child that ended out of the table of processes and return how it ended; None where it is none of ours."""
+    try:
+        _, status = os.waitpid(pid, 0)
+    except ChildProcessError:
+        return None
+    return os.waitstatus_to_exitcode(status)
+
+
+def _become(order: dict[str, Any], app: Any, *, without: int) -> NoReturn:
+    """Be the kernel of *order* from now on; *without* is the descriptor over which only the nursery is spoken to."""
+    try:
+        os.close(without)
+        os.setsid()
+        bound()
+        null = os.open(os.devnull, os.O_RDONLY)
+        log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        for source, target in ((null, 0), (log, 1), (log, 2)):
+            os.dup2(source, target)
+        os.close(null)
+        os.close(log)
+        os.chdir(order["cwd"])
+        app.launch_instance(argv=["-f", order["connection_file"], *OPTIONS])
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    main()
