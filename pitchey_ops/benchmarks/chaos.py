@@ -19,6 +19,7 @@ import shutil
 import signal
 import socket
 import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -33,7 +34,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..evidence.recorder import read_exchanges
+from ..evidence.recorder import LINES, read_exchanges
 from ..evidence.verify import verify
 from ..models.report import Alert
 from ..service import db, engine_archive, incidents, orders
@@ -65,6 +66,8 @@ class Tally:
         Runs that the archive or the ledger holds more than once.
     faults
         Everything else that is not as it should be: torn runs, records that were there before a kill and are gone.
+    notes
+        What else is worth saying.
     """
 
     name: str
@@ -75,6 +78,7 @@ class Tally:
     taken_over_s: list[float] = field(default_factory=list)
     kept_records: int = 0
     faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def lost(self) -> int:
@@ -89,8 +93,12 @@ class Tally:
     def __str__(self) -> str:
         """Say it in two lines."""
         aimed = ", ".join(f"{step} {count}" for step, count in sorted(self.kills.items())) or "none"
-        longest = f"; longest takeover {max(self.taken_over_s):.1f} s" if self.taken_over_s else ""
+        longest = ""
+        if self.taken_over_s:
+            middle = statistics.median(self.taken_over_s)
+            longest = f"; takeover {middle:.1f} s, longest {max(self.taken_over_s):.1f} s"
         lines = [f"{self.name}: kills: {aimed}; records kept of cut starts: {self.kept_records}{longest}"]
+        lines += [f"  {note}" for note in self.notes]
         lines += [f"  fault: {fault}" for fault in self.faults]
         lines.append(
             f"troubles: {self.troubles}, reports: {self.reports}, lost: {self.lost}, duplicate: {self.duplicate}"
@@ -118,7 +126,7 @@ class World:
         self.db = db.connect(self.url)
         db.create(self.db)
         self.processes: list[subprocess.Popen[bytes]] = []
-        self._log = (folder / "workers.log").open("ab")
+        self.log = (folder / "workers.log").open("ab")
 
     def start_worker(self) -> subprocess.Popen[bytes]:
         """Start a worker process."""
@@ -126,8 +134,8 @@ class World:
             [sys.executable, "-m", "pitchey_ops", "worker"],
             env=self.environment,
             stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
+            stdout=self.log,
+            stderr=self.log,
         )
         self.processes.append(process)
         return process
@@ -187,7 +195,7 @@ class World:
                 process.kill()
             process.wait(10)
         self.db.dispose()
-        self._log.close()
+        self.log.close()
 
 
 def strike(folder: Path, url: str | None, *, troubles: int, kills: int, workers_: int = 1, seed: int = 0) -> Tally:
@@ -221,8 +229,8 @@ def strike(folder: Path, url: str | None, *, troubles: int, kills: int, workers_
         tally.troubles = len(runs)
         if not until(lambda: world.finished(runs), 120 + 30 * troubles):
             tally.faults.append(f"not all runs came to an end: {dict(world.states(runs))}")
-        _settle(world, crew)
-        _count(world, runs, records, tally)
+        settle(world, crew)
+        count(world, runs, records, tally)
     finally:
         world.close()
     return tally
@@ -252,11 +260,24 @@ def freeze(folder: Path, url: str | None, *, troubles: int = 4) -> Tally:
             tally.faults.append("the resumed worker goes on although it was taken over")
         if not until(lambda: world.finished(runs), 120 + 30 * troubles):
             tally.faults.append(f"not all runs came to an end: {dict(world.states(runs))}")
-        _settle(world, crew)
-        _count(world, runs, {}, tally)
+        settle(world, crew)
+        count(world, runs, {}, tally)
     finally:
         world.close()
     return tally
+
+
+def left_open(pid: int, below: Path) -> list[str]:
+    """Return the files below *below* that the process *pid* holds open for writing; locks are none."""
+    found = []
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError, ValueError, IndexError):
+            target = str(link.readlink())
+            words = Path(f"/proc/{pid}/fdinfo/{link.name}").read_text(encoding="ascii").split()
+            writes = int(words[words.index("flags:") + 1], 8) & (os.O_WRONLY | os.O_RDWR)
+            if writes and target.startswith(str(below)) and ".lock" not in target:
+                found.append(target)
+    return sorted(found)
 
 
 def starve(folder: Path, *, locked_s: float = 45.0, dry_s: float = 10.0, troubles: int = 3) -> Tally:
@@ -297,12 +318,14 @@ def starve(folder: Path, *, locked_s: float = 45.0, dry_s: float = 10.0, trouble
                 _uncover(world.root)
             tally.kills[("locked", "full", "read-only")[min(number, 2)]] += 1
             until(functools.partial(world.finished, list(runs)), 240)
+            if not until(lambda: not left_open(crew[0].pid, disk), 30):
+                tally.faults.append(f"still open for writing after {runs[-1]}: {left_open(crew[0].pid, disk)[:5]}")
             if crew[0].poll() is not None:
                 tally.faults.append("the worker did not live through it")
                 crew[0] = world.start_worker()
         tally.troubles = len(runs)
-        _settle(world, crew)
-        _count(world, runs, {}, tally)
+        settle(world, crew)
+        count(world, runs, {}, tally)
     finally:
         world.close()
         if own_disk:
@@ -320,8 +343,8 @@ def until(what: Callable[[], bool], within_s: float, *, every_s: float = 0.05) -
     return False
 
 
-def small_home(folder: Path) -> Path:
-    """Make a project folder whose outage notebook asks everything and draws nothing."""
+def small_home(folder: Path, sources: Sequence[str] = CELLS) -> Path:
+    """Make a project folder whose outage and triage notebooks are *sources*: ask everything and draw nothing."""
     folder.mkdir(parents=True)
     for name in ("notebooks", "parameters"):
         shutil.copytree(home() / name, folder / name)
@@ -334,7 +357,7 @@ def small_home(folder: Path) -> Path:
             "outputs": [],
             "execution_count": None,
         }
-        for number, source in enumerate(CELLS)
+        for number, source in enumerate(sources)
     ]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     document = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
@@ -380,13 +403,15 @@ def _kill_at(
             time.sleep(0.002)
             continue
         row = dice.choice(found)
+        folder = engine_archive.work_folder(world.root, row["run_id"], row["token"])
         if step == "run":
+            if dice.random() < 0.5:  # a random moment, and one at which something was recorded
+                until(lambda lines=folder / LINES: lines.exists() and lines.stat().st_size > 4096, 30)  # type: ignore[misc]
             time.sleep(dice.uniform(0.0, 2.5))
         index = pids.index(row["pid"])
         crew[index].kill()
         crew[index].wait(10)
         time.sleep(0.1)  # its kernel dies with it
-        folder = engine_archive.work_folder(world.root, row["run_id"], row["token"])
         seen = 0
         with suppress(Exception):
             seen = len(read_exchanges(folder)) if (folder / "evidence.jsonl").exists() else 0
@@ -442,12 +467,11 @@ def _troubled(world: World, run: str, seconds: float, tally: Tally) -> None:
 def _fill(disk: Path, meanwhile: Callable[[], None]) -> None:
     """Leave no byte free for a while."""
     filler = disk / "filler"
-    with filler.open("wb") as file, suppress(OSError):
+    with suppress(OSError), filler.open("wb", buffering=0) as file:  # full already where the run was quicker
         while True:
             file.write(b"x" * 65536)
-            file.flush()
     meanwhile()
-    filler.unlink()
+    filler.unlink(missing_ok=True)
 
 
 def _taken(world: World, executor: str, run: str) -> bool:
@@ -462,7 +486,7 @@ def _newer(world: World, run: str, token: int) -> bool:
     return row is not None and (row["token"] > token or world.finished([run]))
 
 
-def _settle(world: World, crew: Sequence[subprocess.Popen[bytes]]) -> None:
+def settle(world: World, crew: Sequence[subprocess.Popen[bytes]]) -> None:
     """Stop the workers in good order."""
     for process in crew:
         process.terminate()
@@ -471,7 +495,8 @@ def _settle(world: World, crew: Sequence[subprocess.Popen[bytes]]) -> None:
             process.wait(60)
 
 
-def _count(world: World, runs: Sequence[str], records: Mapping[tuple[str, int], int], tally: Tally) -> None:
+def count(world: World, runs: Sequence[str], records: Mapping[tuple[str, int], int], tally: Tally) -> None:
+    """Look into archive, ledger and database and note in *tally* what came of *runs*."""
     places: dict[str, list[Path]] = {run: sorted(world.root.glob(f"INC-*/{run}")) for run in runs}
     for folders in places.values():
         whole = [f for f in folders if (f / "report.json").exists() and (f / "manifest.json").exists()]
@@ -527,6 +552,8 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", choices=("sqlite", "postgresql"))
     given = parser.parse_args(words)
+    from .storms import jump, storm
+
     tallies: list[Tally] = []
 
     def told(tally: Tally) -> None:
@@ -540,6 +567,12 @@ def main(words: Sequence[str] | None = None) -> int:
             told(strike(folder / "a", None, troubles=given.troubles, kills=given.kills, seed=given.seed))
             told(freeze(folder / "b", None))
             told(starve(folder / "s"))
+            told(storm(folder / "w"))
+            jumped = jump(folder / "j")
+            if jumped is None:
+                sys.stdout.write("no C compiler: a clock that is set while runs go on was NOT tried\n\n")
+            else:
+                told(jumped)
         if given.only != "sqlite":
             if found is None:
                 sys.stdout.write("PostgreSQL is not installed (make test installs it): that half was NOT done\n\n")

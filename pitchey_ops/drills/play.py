@@ -29,8 +29,9 @@ from ..models.observation import AnyObservation
 from ..models.report import HypothesisScore, SourceSeen, Verdict
 from ..models.window import Window
 from ..runbooks.analyse import Analysis, analyse
-from ..runbooks.asking import Asked, ask_all, gathered, redactor_for
+from ..runbooks.asking import Asked, ask_all, gathered
 from ..runbooks.catalogue import RUNBOOKS, runbook
+from ..runbooks.redacting import redactor_for
 from ..sandbox.app import create_app
 from ..sandbox.clock import LoopClock as SandboxClock
 from ..sandbox.generate import build

@@ -46,6 +46,8 @@ VERSION = "1"
 RUN, UPLOAD = "ops.run", "ops.upload"
 URGENT, ORDINARY, UPLOADS = "urgent", "runs", "uploads"
 POLL_S = 0.1
+UPLOADS_POLL_S = 1.0
+"""Nobody waits for an upload, and each poll costs a core a few milliseconds."""
 SWEEP_S = 0.25
 RECONCILE_S = 5.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 15.0
@@ -220,13 +222,13 @@ class Worker:
         del run, upload_run  # found by their names
         self._watch.register()  # before the first run can be taken
         DBOS.launch()
-        for name, places in (
-            (URGENT, self.config.urgent_at_once),
-            (ORDINARY, self.config.runs_at_once),
-            (UPLOADS, 2),
+        for name, places, every_s in (
+            (URGENT, self.config.urgent_at_once, POLL_S),
+            (ORDINARY, self.config.runs_at_once, POLL_S),
+            (UPLOADS, 2, UPLOADS_POLL_S),
         ):
             DBOS.register_queue(
-                name, worker_concurrency=places, polling_interval_sec=POLL_S, on_conflict="always_update"
+                name, worker_concurrency=places, polling_interval_sec=every_s, on_conflict="always_update"
             )
         self._watch.start()
         self.kernels.warm(self._settings)

@@ -30,7 +30,7 @@ from ..evidence.archive import STAGING, Archive
 from ..evidence.canonical import iso
 from ..evidence.ledger import LOCK, FileLedger, Head, append_chained, locked
 from ..evidence.manifest import RunFacts
-from ..evidence.recorder import read_events, read_exchanges, read_salts
+from ..evidence.recorder import read_recorded
 from ..runbooks.lifecycle import archive_of
 from ..settings import Settings
 from .db import FOLDER
@@ -123,10 +123,14 @@ def keep_earlier_records(root: Path, run_id: str, token: int, into: Path) -> int
     kept = 0
     for number, folder in earlier(root, run_id, token):
         with suppress(OSError, ValueError, KeyError, RecordError):
-            exchanges = read_exchanges(folder)
-            if exchanges:
-                events, salts = read_events(folder), read_salts(folder)
-                data = har(exchanges, creator_version=version("pitchey-ops"), salts=salts, events=events)
+            before = read_recorded(folder)
+            if before.exchanges:
+                data = har(
+                    before.exchanges,
+                    creator_version=version("pitchey-ops"),
+                    salts=before.salts,
+                    events=before.events,
+                )
                 (into / f"evidence-start-{number}.har.gz").write_bytes(data)
                 kept += 1
     return kept

@@ -3,8 +3,9 @@ Kernels that are started before their run is known, with everything imported: a 
 
 One kernel carries out one run and is then killed with all that it started, so nothing of a run is there in the next.
 Kernels are ordinary processes that the pool's own thread starts (Linux kills them when that thread ends, and it ends
-with the process); they get the same limits, and the same variables without keys, as a kernel started for its run.
-All of a pool belong to one environment and one state of the settings; when that changes they are thrown away.
+with the process), or has forked by a process that has all imports done, where that is possible; they get the same
+limits, and the same variables without keys, as a kernel started for its run. All of a pool belong to one environment
+and one state of the settings; when that changes they are thrown away.
 """
 
 from __future__ import annotations
@@ -17,18 +18,22 @@ import shutil
 import tempfile
 import threading
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from queue import Empty
 from typing import Any
 
 from ..evidence.canonical import canonical
-from ..runbooks.context import VARIABLE
-from ..runbooks.execute import end_kernel, in_own_loop, kernel_environment, kill, socket_folder, start_kernel
+from ..runbooks.given import VARIABLE
+from ..runbooks.starting import LOG, end_kernel, in_own_loop, kernel_environment, kill, socket_folder, start_kernel
 from ..settings import Settings
+from .forking import POSSIBLE, Nursery, provisioner_of
 
 log = logging.getLogger("pitchey_ops.kernels")
 READY_WITHIN_S = 60.0
 TOLD_WITHIN_S = 10.0
+FORK_TRIES = 3
+"""Nurseries in a row that fail before kernels are started the long way."""
 REST_S = 5.0
 """Pause after a kernel could not be started: the cause will not be gone in a moment."""
 
@@ -36,15 +41,20 @@ REST_S = 5.0
 class PooledKernel:
     """A kernel that waits for its run."""
 
-    def __init__(self, memory_limit_mb: int) -> None:
+    def __init__(self, memory_limit_mb: int, nursery: Nursery | None = None) -> None:
         self._sockets = socket_folder()
-        self.log = self._sockets / "kernel.log"
+        self.log = self._sockets / LOG
         self.manager: Any = None
         self._lock = threading.Lock()
         self._ended = False
+        forked = None if nursery is None else partial(provisioner_of, nursery, self.log)
         try:
             self.manager = start_kernel(
-                self._sockets, kernel_environment(memory_limit_mb), cwd=self._sockets, log=self.log
+                self._sockets,
+                kernel_environment(memory_limit_mb),
+                cwd=self._sockets,
+                log=self.log,
+                provisioner=forked,
             )
             self._ask("pass", READY_WITHIN_S)
         except BaseException:
@@ -116,14 +126,17 @@ class PooledKernel:
 
 class KernelPool:
     """
-    Keeps up to *size* kernels ready.
+    Keeps up to *size* kernels ready, forked where *fork* and the system allow it.
 
-    It is refilled at once when the last one is taken, else when no run is going on: starting one costs a second of
-    a core, which a run can use better.
+    Kernels that have to be started cost more than a second of a core each, which a run can use better: they are
+    refilled at once when the last one is taken, else when no run is going on.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, *, fork: bool = True) -> None:
         self._size = size
+        self._tries = FORK_TRIES if fork and POSSIBLE else 0
+        self._nursery: Nursery | None = None
+        self._nursery_digest: str | None = None
         self._lock = threading.Condition()
         self._ready: list[PooledKernel] = []
         self._digest: str | None = None
@@ -205,25 +218,50 @@ class KernelPool:
                 while not self._closed and not self._wanted():
                     self._lock.wait()
                 if self._closed:
-                    return
+                    break
                 digest, memory_mb = self._digest, self._memory_mb
             try:
-                kernel = PooledKernel(memory_mb)
+                kernel = PooledKernel(memory_mb, self._nursery_of(digest, memory_mb) if self._tries else None)
             except Exception as exc:
-                log.warning("no kernel could be started ahead (%s: %.200s)", type(exc).__name__, exc)
-                with self._lock:
-                    self._lock.wait(REST_S)
+                self._failed(exc)
                 continue
+            self._tries = FORK_TRIES if self._tries else 0
             with self._lock:
                 fits = not self._closed and digest == self._digest
                 if fits:
                     self._ready.append(kernel)
             if not fits:
                 kernel.end()
+        if self._nursery is not None:
+            self._nursery.close()
+
+    def _nursery_of(self, digest: str | None, memory_mb: int) -> Nursery:
+        """Return the nursery of the settings *digest*; one of others goes when its last kernel has ended."""
+        if self._nursery is not None and self._nursery_digest != digest:
+            self._nursery.retire()
+            self._nursery = None
+        if self._nursery is None:
+            self._nursery = Nursery(kernel_environment(memory_mb))
+            self._nursery_digest = digest
+        return self._nursery
+
+    def _failed(self, exc: Exception) -> None:
+        """Say that a kernel could not be started; try another nursery a few times, then do without."""
+        if self._tries:
+            self._tries -= 1
+            nursery, self._nursery = self._nursery, None
+            if nursery is not None:
+                nursery.retire()
+            then = "another nursery is tried" if self._tries else "from now on each is started by itself"
+            log.warning("kernels cannot be forked (%.200s); %s", exc, then)
+            return
+        log.warning("no kernel could be started ahead (%s: %.200s)", type(exc).__name__, exc)
+        with self._lock:
+            self._lock.wait(REST_S)
 
     def _wanted(self) -> bool:
         missing = self._size - len(self._ready)
-        return missing > 0 and (not self._ready or self._taken == 0)
+        return missing > 0 and (bool(self._tries) or not self._ready or self._taken == 0)
 
 
 def digest_of(settings: Settings) -> str:

@@ -8,9 +8,6 @@ from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
 
-import sentry_sdk
-from sentry_sdk.integrations.logging import LoggingIntegration
-
 from ..errors import ConfigError
 from ..settings import Settings
 from .config import secret
@@ -43,7 +40,10 @@ def report_own_errors(settings: Settings, environment: Mapping[str, str] | None 
         good = False
     if not good:
         raise ConfigError(NAME, ["expected an address such as https://KEY@HOST/PROJECT; its value is not shown"])
-    from ..runbooks.asking import redactor_for
+    import sentry_sdk
+    from sentry_sdk.integrations.logging import LoggingIntegration
+
+    from ..runbooks.redacting import redactor_for
 
     redactor = redactor_for(settings)
 

@@ -25,31 +25,24 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import OpsError, RunError
-from ..runbooks.lifecycle import archive_of
 from ..settings import Settings, load
 from . import db as database
 from .config import EngineConfig, load_engine
 from .db import FOLDER, reading, shown, why
 from .engine_tables import workers
-from .intake.catalogue import secrets_from
-from .intake.routing import load_routing
-from .notify.config import load_notify
-from .own_errors import report_own_errors
-from .watch.config import load_watch
-from .web.access import load_access
 
 log = logging.getLogger("pitchey_ops.serving")
 T = TypeVar("T")
 HUNG_S = 60.0
 """A worker process of ours that gave no sign of life for so long is killed and started again."""
-RESTART_FIRST_S, RESTART_LONGEST_S = 0.5, 30.0
+RESTART_FIRST_S, RESTART_LONGEST_S = 0.05, 30.0
 DATABASE_WAIT_S = 30.0
 
 
 def work(*, environment: str | None = None) -> int:
     """Carry out runs until SIGTERM or SIGINT; return the exit code."""
     _logging()
-    settings, config = _start(environment)
+    settings, config = _start(environment, hooks=False)
     from . import notify
     from .engine import Worker
 
@@ -129,14 +122,26 @@ def serve(*, host: str, port: int, workers: int | None, environment: str | None 
     return 0
 
 
-def check(environment: str | None = None, *, kernel: bool = False) -> list[str]:
-    """Return what keeps the service from working, each with what, where and the likely cause; nothing: all is good."""
+def check(environment: str | None = None, *, kernel: bool = False, hooks: bool = True) -> list[str]:
+    """
+    Return what keeps the service from working, each with what, where and the likely cause; nothing: all is good.
+
+    *hooks*: whether this process is to take alerts and to show the page, too.
+    """
+    from .intake.routing import load_routing
+    from .notify.config import load_notify
+    from .watch.config import load_watch
+
     faults: list[str] = []
     settings = _or_fault(faults, lambda: load(environment))
     _or_fault(faults, load_engine)
     _or_fault(faults, load_watch)
-    _or_fault(faults, load_access)
-    _or_fault(faults, secrets_from)
+    if hooks:
+        from .intake.catalogue import secrets_from
+        from .web.access import load_access
+
+        _or_fault(faults, load_access)
+        _or_fault(faults, secrets_from)
     if settings is None:
         return faults
     _or_fault(faults, lambda: load_notify(settings))
@@ -197,14 +202,18 @@ class Crew:
                 if self._ended.is_set():
                     return
                 process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                    self._command, env={**os.environ, "PITCHEY_OPS_SERVICE_CHILD": "1"}, stdin=subprocess.DEVNULL
+                    self._command,
+                    # many threads would each keep a pool of freed memory of their own
+                    env={"MALLOC_ARENA_MAX": "2", **os.environ, "PITCHEY_OPS_SERVICE_CHILD": "1"},
+                    stdin=subprocess.DEVNULL,
                 )
                 self._processes[number] = process
             self._wait(process)
             if self._ended.is_set():
                 return
             lived_s = time.monotonic() - began
-            wait_s = RESTART_FIRST_S if lived_s > 60 else min(RESTART_LONGEST_S, wait_s * 2)
+            # at once where it had worked well: its runs wait for its successor where there is no other worker
+            wait_s = RESTART_FIRST_S if lived_s > 30 else min(RESTART_LONGEST_S, max(0.5, wait_s * 2))
             log.warning("worker %d ended with status %s; it is started again", process.pid, process.returncode)
             self._ended.wait(wait_s)
 
@@ -225,8 +234,10 @@ class Crew:
                 process.wait(10.0)
 
 
-def _start(environment: str | None) -> tuple[Settings, EngineConfig]:
-    faults = check(environment)
+def _start(environment: str | None, *, hooks: bool = True) -> tuple[Settings, EngineConfig]:
+    from .own_errors import report_own_errors
+
+    faults = check(environment, hooks=hooks)
     if faults:
         raise RunError("the service was not started:\n" + "\n".join(f"  - {fault}" for fault in faults))
     settings = load(environment)
@@ -235,6 +246,8 @@ def _start(environment: str | None) -> tuple[Settings, EngineConfig]:
 
 
 def _try_archive(settings: Settings) -> None:
+    from ..runbooks.lifecycle import archive_of
+
     root = archive_of(settings).root
     probe = root / FOLDER / f".probe-{os.getpid()}"
     try:

@@ -11,6 +11,7 @@ import json
 import logging
 import shutil
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -93,10 +94,10 @@ def run(parts: Parts, mine: Claim, chosen: Mapping[str, Any]) -> dict[str, Any]:
     root = settings.archive_root()
     folder = engine_archive.make_work_folder(root, mine.run_id, mine.token)
     prepared = prepare(_as_order(row, chosen), stage=lambda _: folder)
-    began = datetime.now(UTC)
+    began = time.monotonic()
     given_up = mine.attempts > parts.config.attempts
     outcome = _give_up(root, mine, folder) if given_up else _execute(parts, prepared, row)
-    executed_s = (datetime.now(UTC) - began).total_seconds()
+    executed_s = time.monotonic() - began
     built = build(prepared, outcome, executed_s=executed_s)
     extra: dict[str, Any] = {"starts": mine.attempts}
     if chosen["because"]:

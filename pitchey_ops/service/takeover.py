@@ -3,11 +3,11 @@ Which workers live, and who takes over what a dead one left.
 
 A worker holds a lock that the operating system (flock; SQLite, one machine) or PostgreSQL (a session's advisory lock)
 gives up when the worker's process is gone, however it went. The others look every second at the owners of runs in
-progress; two looks at a free lock, and the runs go back into the queue (`DBOS.resume_workflow`, a public call). A
-worker that holds its lock but gives no sign of life (stopped, swapped out) is marked as fenced and its runs are taken,
-too: it cannot archive any more (`engine_tables`), and it ends itself when it finds the mark. Signs of life are
-counted, not timed, and only the observer's own successful looks count: neither a jump of the clock nor a database that
-is locked for everybody makes a worker look dead.
+progress; two looks at a free lock, the second one sooner, and the runs go back into the queue
+(`DBOS.resume_workflow`, a public call). A worker that holds its lock but gives no sign of life (stopped, swapped out)
+is marked as fenced and its runs are taken, too: it cannot archive any more (`engine_tables`), and it ends itself when
+it finds the mark. Signs of life are counted, not timed, and only the observer's own successful looks count: neither a
+jump of the clock nor a database that is locked for everybody makes a worker look dead.
 """
 
 from __future__ import annotations
@@ -37,7 +37,17 @@ _CLASS = 7_242_005  # first half of our advisory locks
 
 
 class Liveness(Protocol):
-    """A lock that goes when its process goes."""
+    """
+    A lock that goes when its process goes.
+
+    Attributes
+    ----------
+    again_s
+        Seconds after which a lock that was free is looked at once more, before its process is taken to be gone: an
+        owner that lost its lock for a moment has taken it again by then.
+    """
+
+    again_s: float
 
     def hold(self, executor: str) -> None:
         """Take the lock of this process."""
@@ -58,6 +68,8 @@ class Liveness(Protocol):
 
 class FileLiveness:
     """Locks on files of one machine (not for network file systems)."""
+
+    again_s = 0.2  # a lock on a file goes with its process and not before
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -112,6 +124,8 @@ class FileLiveness:
 
 class PostgresLiveness:
     """Advisory locks of a session of its own (not through a pooler that shares sessions between clients)."""
+
+    again_s = LOOK_EVERY_S  # within which the owner of a session that broke has another one
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
@@ -316,9 +330,13 @@ class Watch:
             return {row[0]: (row[1], bool(row[2])) for row in connection.execute(chosen)}
 
     def _loop(self) -> None:
-        while not self._ended.wait(LOOK_EVERY_S):
+        # the first look at once: who begins may be the one that takes the place of a dead worker
+        wait_s = 0.0
+        while not self._ended.wait(wait_s):
+            wait_s = LOOK_EVERY_S
             try:
                 self.look()
+                wait_s = self._liveness.again_s if self._free else LOOK_EVERY_S
                 self._complained = False
             except Exception as exc:
                 if not self._complained:
