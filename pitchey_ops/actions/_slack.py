@@ -57,6 +57,10 @@ def message(facts: Facts, mark: str, lines: list[str], *, kind: str) -> Change:
         find=seen,
         keeps=(("slack_ts", "ts"),),
         refusals=ERRORS,
+        surplus=Request(
+            service="slack", method="POST", path="api/chat.delete", body={"channel": channel, "ts": "${surplus}"}
+        ),
+        surplus_at="ts",
         undo=(Change(id="delete", words="delete the message", request=delete, find=gone),),
     )
 

@@ -15,7 +15,7 @@ MOST = 20
 
 
 class ActionItems:
-    """One message with a checklist; the platform has no issue tracker that could take tickets."""
+    """One message with a checklist; `pitchey-ops postmortem` writes the same as issues for GitHub and as CSV."""
 
     name: ClassVar[str] = "tickets"
     steps: ClassVar[tuple[str, ...]] = ("post.action-items",)
@@ -43,7 +43,8 @@ class ActionItems:
             changes=(change,),
             when="when the postmortem's draft is agreed",
             why="what nobody owns is not done",
-            risk="none; no issue tracker is configured, so nobody is assigned by this",
+            risk="none; nobody is assigned by this: `pitchey-ops postmortem INC --out DIR` writes issues.json (GitHub) "
+            "and action-items.csv to be imported where tickets are kept",
             undo_words="delete the message",
             undoable=True,
             verification=Verification(words="the message is in the channel", state=_slack.seen(change)),

@@ -122,6 +122,9 @@ class Change:
         What must be so at the moment of sending.
     pace_s
         Seconds to wait after it.
+    surplus
+        What takes one away where two were made, because the answer to the first was lost and it did not show when it
+        was looked for; ``${surplus}`` is the place *surplus_at* of the one too many.
     undo
         What takes it back.
     """
@@ -138,6 +141,8 @@ class Change:
     repeatable: bool = False
     duplicate: tuple[int, ...] = ()
     pace_s: float = 0.0
+    surplus: Request | None = None
+    surplus_at: str = ""
     undo: tuple[Change, ...] = ()
 
 
@@ -283,7 +288,8 @@ class Plan:
         return tuple(change.request for change in self.changes)
 
     def _values(self) -> dict[str, Any]:
-        return {"schema": SCHEMA, **asdict(self), "planned_at": iso(self.planned_at)}
+        values = {"schema": SCHEMA, **asdict(self), "planned_at": iso(self.planned_at)}
+        return {**values, "changes": [_row(change) for change in values["changes"]]}
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values, with the digest and the expiry."""
@@ -349,8 +355,16 @@ def _find(row: Mapping[str, Any]) -> Find:
     return Find(**{**row, **changed})
 
 
+def _row(change: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *change* without what it does not use: plans of before there was such a thing keep their digest."""
+    unused = () if change["surplus"] is not None else ("surplus", "surplus_at")
+    row = {name: value for name, value in change.items() if name not in unused}
+    return {**row, "undo": [_row(one) for one in change["undo"]]}
+
+
 def _change(row: Mapping[str, Any]) -> Change:
     changed = {
+        "surplus": None if row.get("surplus") is None else _request(row["surplus"]),
         "request": _request(row["request"]),
         "find": None if row["find"] is None else _find(row["find"]),
         "keeps": _pairs(row["keeps"]),

@@ -1,4 +1,11 @@
-"""Deploy a Worker's version again."""
+"""
+Deploy a Worker's version again.
+
+The written runbook says ``wrangler deploy src/monitoring-worker.ts --name pitchey-monitoring``: a build from source,
+which without the project's configuration uploads ``"bindings": []`` (contract third-party, trap 2). What it is there
+for, a restart of the Worker, a new deployment of what is uploaded already gives, bindings and all. A new build stays
+a person's, in the project's folder; the plan says with which command.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +17,12 @@ from .base import COMMANDER, drafted, mark_for, refused
 from .facts import Facts
 from .models import Assumption, Blast, Change, Find, Plan, Verification
 from .rollback import LIMITS
+
+BUILD = (
+    "this deploys again what is uploaded: a restart, no build. New code is deployed from the project's folder, with "
+    "its configuration: `npx wrangler deploy --config wrangler.toml`; never `wrangler deploy FILE --name`, as the "
+    "written runbook has it: without the configuration it drops all bindings"
+)
 
 
 class Redeploy:
@@ -44,7 +57,7 @@ class Redeploy:
             "looked at",
             "why": str(failing[0].get("claim")) if failing else "no monitoring Worker was seen to fail",
             "risk": "a gap of seconds in its figures",
-            "warnings": (*LIMITS, "never `wrangler deploy FILE --name`: without the project's file it drops bindings"),
+            "warnings": (*LIMITS, BUILD),
         }
         if lacking or target is None or now is None:
             return refused(self, facts, title, lacking, arguments, target=wanted, **common)

@@ -33,7 +33,7 @@ class Tighten:
     changes: ClassVar[str] = "who asks too often for a path is stopped, or everybody there is challenged"
     who: ClassVar[str] = COMMANDER
     verified: ClassVar[str] = "the rule is read back"
-    undone: ClassVar[str] = "the rule is removed"
+    undone: ClassVar[str] = "the rule is removed, and the ruleset with it where the plan made it and it is empty"
     arguments: ClassVar[Mapping[str, str]] = {
         "path": "the path",
         "mode": "limit or challenge",
@@ -121,7 +121,13 @@ class Tighten:
                 find=Find(look=entry, where=(("result.id", ruleset),), keeps=(("ruleset_id", "result.id"),)),
             )
         else:
-            body = {"name": f"pitchey-ops {phase}", "kind": "zone", "phase": phase, "rules": [rule]}
+            body = {
+                "name": f"pitchey-ops {phase}",
+                "description": f"made by {facts.incident} {mark}",
+                "kind": "zone",
+                "phase": phase,
+                "rules": [rule],
+            }
             request = cf.zone(facts, "POST", "rulesets", body)
             assumed = Assumption(
                 words=f"the zone has no ruleset for {phase} yet",
@@ -136,6 +142,16 @@ class Tighten:
                 look=entry, items="result.rules", where=mine, absent=True, missing_is_none=True, keeps=there.keeps
             ),
             requires=where_now,
+        )
+        # a ruleset that we made goes as well, once no rule of anybody's is left in it
+        ours = (("result.id", "*"), ("result.description", f"~{mark}"), ("result.rules.0.id", None))
+        kept = (("ruleset_id", "result.id"),)
+        dismantle = Change(
+            id="ruleset",
+            words="delete the ruleset that was made for it, unless it holds other rules by now",
+            request=cf.zone(facts, "DELETE", "rulesets/${ruleset_id}"),
+            find=Find(look=entry, where=ours, absent=True, missing_is_none=True, keeps=kept),
+            requires=Find(look=entry, where=ours, missing_is_none=True, keeps=kept),
         )
         share = facts.share_of((wanted or "",))
         behaviour = None
@@ -161,13 +177,14 @@ class Tighten:
                     words=f"a rule for {wanted}: {words}, until {ends:%d %b %H:%M} UTC",
                     request=request,
                     find=there,
-                    undo=(undo,),
+                    undo=(undo,) if ruleset else (undo, dismantle),
                 ),
             ),
             assumptions=(assumed,),
             blast=(Blast(what="share of all requests that go to this path", figure=share, unit="share"),),
             warnings=("the limit is per data centre, not for the whole world",) if mode == "limit" else (),
-            undo_words=f"remove the rule; it ends {ends:%d %b %H:%M} UTC by itself (`pitchey-ops actor`)",
+            undo_words=f"remove {'the rule' if ruleset else 'the rule and the ruleset made for it'}; it ends "
+            f"{ends:%d %b %H:%M} UTC by itself (`pitchey-ops actor`)",
             undoable=True,
             ends=iso(ends),
             verification=Verification(

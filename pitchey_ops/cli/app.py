@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from ..errors import OpsError, UsageError
+from ..errors import ConfigError, OpsError, UsageError
 from . import acting, benching, drills, keeping, looking, platform, record, running, serving, triggering, workbench
 
 # click's own exceptions, or those of the copy of click that newer typer brings along
@@ -28,6 +28,8 @@ def run() -> int:
     """Parse ``sys.argv``, run the command, and return the exit code."""
     try:
         result = app(standalone_mode=False)
+    except ConfigError as exc:
+        return _say(exc.head, 2, *(f"  - {fault}" for fault in exc.faults))
     except UsageError as exc:
         return _say(str(exc), 2)
     except OpsError as exc:
@@ -48,8 +50,9 @@ def _message(exc: Exception) -> str:
     return str(told() if callable(told) else exc)
 
 
-def _say(message: str, code: int) -> int:
+def _say(message: str, code: int, *more: str) -> int:
+    """Print *message* and the lines below it, each as something that can only be read; return *code*."""
     from ..panels.safe import terminal
 
-    sys.stderr.write("pitchey-ops: " + terminal(message) + "\n")
+    sys.stderr.write("\n".join(["pitchey-ops: " + terminal(message), *map(terminal, more)]) + "\n")
     return code

@@ -26,7 +26,9 @@ def add_to(app: typer.Typer) -> None:
 
 def bench(
     rounds: Annotated[int, typer.Option(help="Counted rounds, after one that warms up.")] = 5,
-    only: Annotated[str | None, typer.Option(help="runs, patterns, search, verify or service; all without.")] = None,
+    only: Annotated[
+        str | None, typer.Option(help="runs, patterns, search, verify, replays or service; all without.")
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Measure every figure of the README in one go, each with its lowest and highest value."""
@@ -49,13 +51,14 @@ def bench(
 
 
 def _parts(rounds: int) -> dict[str, Callable[[], list[Figure]]]:
-    from ..benchmarks import archive, index, patterns, runs
+    from ..benchmarks import archive, index, patterns, replays, runs
 
     parts: dict[str, Callable[[], list[Figure]]] = {
         "runs": lambda: runs.measure(rounds),
         "patterns": patterns.figures,
         "search": index.figures,
         "verify": archive.measure,
+        "replays": replays.figures,
     }
     if find_spec("pitchey_ops.benchmarks.service") is not None:
         service = import_module("pitchey_ops.benchmarks.service")

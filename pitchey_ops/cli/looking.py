@@ -126,8 +126,8 @@ def looked(
             began = time.monotonic()
             try:
                 found = look()
+                code = found.code  # before it can be read: who stops it then gets the code of what was shown
                 _print.write(found, sys.stdout, as_json=as_json)
-                code = found.code
             except UsageError:
                 raise
             except OpsError as exc:

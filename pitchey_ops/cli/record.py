@@ -152,8 +152,8 @@ def note(
     as_json: Json = False,
 ) -> int:
     """Write a person's words into an incident's record; secrets are taken out of them first."""
-    from ..runbooks.asking import redactor_for
     from ..runbooks.lifecycle import archive_of
+    from ..runbooks.redacting import redactor_for
     from ..settings import load
 
     if (text is not None) + (file is not None) + slack != 1:

@@ -40,7 +40,7 @@ def run(
     as_json: Json = False,
 ) -> int:
     """Run a runbook headless and archive its report."""
-    from ..runbooks.lifecycle import Order, run_order
+    from ..runbooks.starting import OwnKernel
 
     if fail_on not in (None, "incident", "inconclusive", "healthy"):
         raise UsageError(f"--fail-on {fail_on!r}: expected incident, inconclusive or healthy. Nothing was run.")
@@ -52,6 +52,9 @@ def run(
         parameters[name] = value
     if window is not None:
         parameters["window"] = window
+    kernel = OwnKernel()  # it gets ready while this process does
+    from ..runbooks.lifecycle import Order, run_order
+
     order = Order(
         runbook=runbook,
         parameters=parameters,
@@ -61,7 +64,7 @@ def run(
         case=case,
         started_by="person",
     )
-    finished = run_order(order, progress=_progress(quiet=as_json))
+    finished = run_order(order, progress=_progress(quiet=as_json), kernel=kernel)
     return told(finished, as_json=as_json, fail_on=fail_on)
 
 
@@ -146,6 +149,8 @@ def declare(
 
     if severity not in SEVERITIES:
         raise UsageError(f"--severity {severity[:20]!r}: expected one of {', '.join(SEVERITIES)}. Nothing was opened.")
+    if not title.strip():
+        raise UsageError('the title is empty; say what people see, such as "Checkout fails". Nothing was opened.')
     incident = open_incident(title=title, severity=severity, service=service, at=datetime.now(UTC))
     sys.stdout.write((json.dumps({"incident": incident}) if as_json else incident) + "\n")
     return 0

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from ..findings.case import Case
+from ..findings.catalogue import RULES
+from ..findings.onset import Onset
 from ..models.exchange import Exchange
+from ..models.finding import Finding, NotChecked
 from ..models.observation import AnyObservation
+from ..models.window import Window
 from ..panels.live.desk import Ask, Told
 from ..panels.view import View
 from ..runbooks import windows
-from ..runbooks.analyse import analyse
-from ..runbooks.asking import ask_case, ask_live, ask_probes, live_channel, run_async
+from ..runbooks.analyse import Analysis, analyse, sources_seen
+from ..runbooks.asking import ask_case, ask_live, ask_probes, gathered, live_channel, run_async
 from ..runbooks.run import Run
 from ..sources.catalogue import PROBES
+from .parts import RESTS, probes_of
+from .remembering import Memory, Remembering
 
 PREFIX = "again"
 
@@ -86,6 +93,102 @@ def ask_again(run: Run, ask: Ask, *, number: int, extra: Sequence[str], told: To
         analysis=analyse(case, run.runbook),
         parameters=run.parameters,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartCase(Case):
+    """A part of an investigation's evidence; its onset is the one that the whole of it gave."""
+
+    known_onset: Onset | None = None
+
+    @cached_property
+    def onset(self) -> Onset | None:
+        """The onset as the run saw it: a part of the sources could only guess it anew."""
+        return self.known_onset
+
+
+def part_of(whole: View, observations: Mapping[str, AnyObservation], window: Window, now: datetime, step: str) -> View:
+    """
+    Return the view of *observations* for the panel of *step*.
+
+    Verdict, hypotheses and onset stay those of *whole*; only the rules that the panel tells are applied.
+    """
+    asked = gathered(observations, window)
+    case = PartCase(
+        window=window,
+        now=max(now, asked.now),
+        frames=asked.frames,
+        observations=dict(sorted(observations.items())),
+        settings=whole.settings,
+        alert_at=whole.case.alert_at,
+        parameters=whole.parameters,
+        known_onset=whole.case.onset,
+    )
+    findings: list[Finding] = []
+    not_checked: list[NotChecked] = []
+    for name in RESTS[step].rules:
+        if name not in whole.runbook.rules:
+            continue
+        try:
+            result = RULES[name].check(case)
+        except Exception as exc:
+            result = NotChecked(rule=name, because=f"the rule itself failed ({type(exc).__name__})")
+        if isinstance(result, NotChecked):
+            not_checked.append(result)
+        else:
+            findings += result
+    before = whole.analysis
+    assert isinstance(before, Analysis)
+    analysis = replace(
+        before,
+        findings=tuple(sorted(findings, key=lambda f: (-f.severity, f.id))),
+        not_checked=tuple(not_checked),
+        sources=sources_seen(observations),
+    )
+    return replace(whole, case=case, analysis=analysis)
+
+
+def window_of(run: Run, ask: Ask, now: datetime) -> Window:
+    """
+    Return the span that *ask* means now.
+
+    Raises
+    ------
+    OpsError
+        It is no span, in words.
+    """
+    return windows.parse(ask.window or str(run.parameters.get("window", "")), now=now)
+
+
+def ask_parts(
+    run: Run, window: Window, parts: Sequence[str], *, memory: Memory, number: int, extra: Sequence[str], told: Told
+) -> dict[str, AnyObservation]:
+    """
+    Ask *parts* of what the runbook asks, about *window*; recorded as `ask_again`, but for what *memory* holds: that
+    is in the record already.
+
+    Raises
+    ------
+    OpsError
+        In words; nothing changed.
+    """
+    settings = run.settings
+    if extra:
+        settings = settings.model_copy(update={"services": (*settings.services, *extra)})
+    if run.events is not None:
+        row = {"number": number, "start": window.start.isoformat(), "end": window.end.isoformat()}
+        run.events.event("asked again", {**row, "services": list(extra), "parts": list(parts)})
+    recorder = Again(run.events, number, told)
+    channel = live_channel(settings, recorder, started=datetime.now(UTC), budget_s=settings.budget_s)
+    probes = [PROBES[name] for part in parts for name in probes_of(part, run.runbook.id)]
+
+    async def body() -> dict[str, AnyObservation]:
+        try:
+            return await ask_probes(Remembering(channel, memory), settings, window, probes)
+        finally:
+            await channel.close()
+
+    return run_async(body)
 
 
 def who_is_on_call(run: Run, number: int) -> AnyObservation | None:

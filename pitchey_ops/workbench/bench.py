@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -22,7 +22,8 @@ from ..errors import RunError, UsageError
 from ..evidence import ids
 from ..evidence.recorder import Recorder
 from ..models.exchange import Exchange
-from ..models.observation import Observed
+from ..models.observation import AnyObservation, Observed
+from ..models.window import Window
 from ..panels.base import Panel
 from ..panels.live.actions import ActionCard, Doer
 from ..panels.live.answering import Answering
@@ -39,16 +40,18 @@ from ..panels.opening import opening
 from ..panels.steps import step_panel
 from ..panels.view import View
 from ..postmortem.gathered import LINE_FILES, lines_of
-from ..runbooks.asking import redactor_for
 from ..runbooks.catalogue import Runbook
 from ..runbooks.context import RunContext
 from ..runbooks.lifecycle import archive_of
+from ..runbooks.redacting import redactor_for
 from ..runbooks.run import Run
 from ..settings import load
 from ..steps import steps
-from .again import ask_again, who_is_on_call
+from .again import ask_again, ask_parts, part_of, who_is_on_call, window_of
+from .parts import parts_of
 from .places import VARIABLE
-from .saving import write_twin
+from .remembering import Memory
+from .saving import live_here, write_twin
 from .session import Session, standing_of
 
 ABOUT_LOGS = ("log", "error-patterns", "top-errors", "search", "-service", "jwt", "third-party", "breakdown")
@@ -57,6 +60,8 @@ DRILL_ANSWER = "answer.json"
 DRILL_TRUTH = "truth.json"
 TRUTH_WITHIN_S = 60.0
 VIEWS_KEPT = 8
+SHARED_S = 120.0
+"""So long an answer about a window that ends now is shown to the next panel that asks for the same."""
 """Answers that are kept to be shown again; each holds all tables of its window."""
 
 
@@ -73,6 +78,16 @@ class Telling(Recorder):
         self._told(exchange.key)
 
 
+@dataclass(kw_only=True)
+class Gathered:
+    """What was asked about one choice: by whichever panel, and not more than panels needed."""
+
+    window: Window
+    at: datetime
+    observations: dict[str, AnyObservation] = field(default_factory=dict)
+    parts: set[str] = field(default_factory=set)
+
+
 class Bench:
     """The one of this kernel; *doer* is None where nothing can be carried out."""
 
@@ -80,13 +95,16 @@ class Bench:
         self.session = session
         self.settings = load(session.environment)
         self.doer = doer
+        self._kernel, self._living = live_here(session.folder)
         self.run: Run | None = None
         self._archive = archive_of(self.settings)
         self._redactor = redactor_for(self.settings)
         self._progress: Progress | None = None
         self._bar: Bar | None = None
         self._oncall: tuple[tuple[str, ...], str] = ((), "not asked yet")
-        self._views: dict[tuple[str, str, str], View] = {}
+        self._views: dict[tuple[str, str, str], tuple[datetime, View]] = {}
+        self._gathered: dict[tuple[str, str, str], Gathered] = {}
+        self._memory = Memory()
         self._again = 0
         self._asking = threading.Lock()
         self._waiting: list[dict[str, Any]] = []
@@ -133,6 +151,8 @@ class Bench:
         """Take *run* as the one that panels are about."""
         self.run = run
         self._views.clear()
+        self._gathered.clear()
+        self._memory.keep(run.exchanges)
         self._again = 0
         if self._progress is not None:
             self._progress.done(f"{run.analysis.verdict.state.upper()}: {run.analysis.verdict.summary}")
@@ -170,25 +190,72 @@ class Bench:
         """Return the present (UTC)."""
         return datetime.now(UTC)
 
-    def look(self, ask: Ask, told: Told, *, fresh: bool = False) -> View:
-        """Ask again, one at a time; what was asked before is taken from memory unless *fresh*."""
+    def look(self, ask: Ask, told: Told, *, fresh: bool = False, step: str = "", beside: tuple[str, ...] = ()) -> View:
+        """Ask again, one at a time, what *step*'s panel needs; what was just asked is taken from memory."""
         run = self.run
         if run is None:
             raise UsageError("Nothing was investigated yet: run the cell with investigate(...) first.")
         with self._asking:
             known = ask.service in ("", *services_of(run.view))
+            if not fresh and not ask.window and known:
+                return narrow(run.view, ask)
             key = (ask.window, "" if known else ask.service, run.context.run_id)
-            if not fresh and key in self._views:
-                view = self._views[key]
-            elif not fresh and not ask.window and known:
-                view = run.view
+            extra = () if known else (ask.service,)
+            parts = None if run.context.case is not None else parts_of(step, run.runbook.id, beside=beside)
+            if parts and "traffic" in parts and (ask.service or run.case.frames.edge.is_empty()):
+                parts = tuple(dict.fromkeys((*parts, "logs")))  # the edge knows no services: their entries count
+            if parts is None:
+                view = self._whole(run, ask, key, extra, told, fresh=fresh)
             else:
-                self._again += 1
-                view = ask_again(run, ask, number=self._again, extra=() if known else (ask.service,), told=told)
-                self._views[key] = view
-                while len(self._views) > VIEWS_KEPT:
-                    self._views.pop(next(iter(self._views)))
+                view = self._part(run, ask, key, extra, told, fresh=fresh, step=step, parts=parts)
         return narrow(view, ask)
+
+    def _whole(
+        self, run: Run, ask: Ask, key: tuple[str, str, str], extra: tuple[str, ...], told: Told, *, fresh: bool
+    ) -> View:
+        at, view = self._views.get(key, (None, None))
+        if view is None or at is None or fresh or self._old(ask, at):
+            self._again += 1
+            view = ask_again(run, ask, number=self._again, extra=extra, told=told)
+            self._views[key] = (self.now(), view)
+            while len(self._views) > VIEWS_KEPT:
+                self._views.pop(next(iter(self._views)))
+        return view
+
+    def _part(
+        self,
+        run: Run,
+        ask: Ask,
+        key: tuple[str, str, str],
+        extra: tuple[str, ...],
+        told: Told,
+        *,
+        fresh: bool,
+        step: str,
+        parts: tuple[str, ...],
+    ) -> View:
+        found = self._gathered.get(key)
+        if found is None or fresh or self._old(ask, found.at):
+            now = self.now()
+            found = Gathered(window=window_of(run, ask, now), at=now)
+        missing = [part for part in parts if part not in found.parts]
+        if missing:
+            self._again += 1
+            seen = ask_parts(
+                run, found.window, missing, memory=self._memory, number=self._again, extra=extra, told=told
+            )
+            found.observations.update(seen)
+            found.parts.update(missing)
+            self._gathered[key] = found
+            while len(self._gathered) > VIEWS_KEPT:
+                self._gathered.pop(next(iter(self._gathered)))
+        mine = {key: one for key, one in run.case.observations.items() if key.startswith("archive/")}
+        return part_of(run.view, {**mine, **found.observations}, found.window, found.at, step)
+
+    def _old(self, ask: Ask, at: datetime) -> bool:
+        """Whether an answer of *at* is too old to be shown for *ask* once more."""
+        closed = "/" in ask.window and bool(ask.window.partition("/")[2])
+        return not closed and (self.now() - at).total_seconds() > SHARED_S
 
     def did(self, what: str, **facts: Any) -> None:
         """Write into the run's record what the person saw or did."""
@@ -206,7 +273,7 @@ class Bench:
 
     def keep(self, model: str, html: Any, text: str) -> None:
         """Keep the static twin of a widget."""
-        write_twin(self.session.folder, model, str(html), text)
+        write_twin(self.session.folder, model, str(html), text, kernel=self._kernel)
 
     def background(self, work: Callable[[], None]) -> None:
         """Do *work* in a thread."""

@@ -20,6 +20,7 @@ def main() -> None:
     os.environ.setdefault("POLARS_MAX_THREADS", "2")
     os.environ.setdefault("MPLBACKEND", "agg")
     from ipykernel.kernelapp import IPKernelApp
+    from ipywidgets import register_comm_target
 
     from ..runbooks import hosting
     from .bench import bench, tell_errors_in_words
@@ -27,6 +28,8 @@ def main() -> None:
     hosting.work_in(bench())
     app = IPKernelApp.instance()
     app.initialize()
+    # the bench imported the widgets before there was a kernel: a page that is loaded again asks by these for theirs
+    register_comm_target(app.kernel)
     tell_errors_in_words(app.shell)
     app.start()
 

@@ -20,6 +20,7 @@ from ..errors import RunError
 from ..runbooks.kernel import MEMORY_VARIABLE
 from .keys import shortcuts
 from .places import VARIABLE
+from .styling import STYLE
 
 STARTED_WITHIN_S = 60.0
 STOPPED_WITHIN_S = 10.0
@@ -34,6 +35,7 @@ SETTINGS: Mapping[str, Mapping[str, object]] = {
 """JupyterLab's settings of a session: nothing fetched, saved often, every cell kept drawn."""
 
 CONFIG = """c = get_config()  # noqa: F821
+from pitchey_ops.workbench.contents import SessionContents
 from pitchey_ops.workbench.saving import static_twins
 
 c.ServerApp.root_dir = {root!r}
@@ -50,10 +52,12 @@ c.IdentityProvider.token = {token!r}
 c.PasswordIdentityProvider.allow_password_change = False
 c.LabApp.extension_manager = "readonly"
 c.LabApp.news_url = None
+c.LabApp.custom_css = True
 c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
 c.LabApp.default_url = {default_url!r}
 c.LabApp.user_settings_dir = {settings!r}
 c.LabApp.workspaces_dir = {workspaces!r}
+c.ServerApp.contents_manager_class = SessionContents
 c.FileContentsManager.pre_save_hook = static_twins
 c.FileContentsManager.hide_globs = ["__pycache__", "*.pyc", "*.evidence"]
 c.KernelSpecManager.allowed_kernelspecs = {{"python3"}}
@@ -120,8 +124,9 @@ class Lab:
     def _write(self, work: Path, *, notebook: str, port: int, browser: bool, token: str) -> None:
         config, settings = self._own / "config", self._own / "settings"
         kernel = self._own / "data" / "kernels" / "python3"
-        for folder in (config, settings, kernel, self._own / "workspaces"):
+        for folder in (config, settings, kernel, self._own / "workspaces", config / "custom"):
             folder.mkdir(parents=True, mode=0o700)
+        (config / "custom" / "custom.css").write_text(STYLE, encoding="utf-8")
         for name, values in {**SETTINGS, "shortcuts-extension/shortcuts": {"shortcuts": shortcuts()}}.items():
             target = settings / "@jupyterlab" / f"{name}.jupyterlab-settings"
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -201,7 +201,38 @@ class _Carrier:
             if value is not None:
                 self._kept[name] = value
         detail = self._change.uncertain if uncertain else ""
+        if uncertain and self._change.surplus is not None:
+            detail = self._one_left(detail)
         return self._ended("done", detail)
+
+    def _one_left(self, detail: str) -> str:
+        """After it was sent twice: look for both for a while, keep the first, and say what came of it."""
+        change, hands = self._change, self._hands
+        assert change.find is not None
+        assert change.surplus is not None
+        waited = 0.0
+        while True:
+            try:
+                found = hands.client.matching(change.find, self._kept)
+            except (CannotLook, NotSent):
+                found = []
+            if len(found) > 1 or waited >= SETTLE_S:
+                break
+            hands.clock.sleep(LOOK_EVERY_S)
+            waited += LOOK_EVERY_S
+        found.sort(key=lambda item: str(place_of(item, change.surplus_at)))
+        left = 0
+        for item in found[1:]:
+            hands.journal.write(self._plan, "sending", hands.clock.now(), change=change.id, surplus=True)
+            try:
+                hands.client.change(change.surplus, {**self._kept, "surplus": place_of(item, change.surplus_at)})
+            except (NotSent, Throttled, Denied, Unknown) as exc:
+                self._note, left = str(exc), left + 1
+        for name, place in change.find.keeps if found else ():
+            self._kept[name] = place_of(found[0], place)
+        if left:
+            return f"it stands there {left + 1} times, and the surplus could not be taken away ({self._note})"
+        return f"{detail}; it had come twice, one was taken away".strip("; ") if found[1:] else detail
 
     def _ended(self, state: State, detail: str) -> Outcome:
         if state == "done" and self._change.pace_s:

@@ -102,6 +102,19 @@ class Client:
         CannotLook
             There was no answer that can be believed.
         """
+        matching = self.matching(find, kept)
+        values = {name: _of(matching[0], place) for name, place in find.keeps} if matching else {}
+        return (not matching) if find.absent else bool(matching), values
+
+    def matching(self, find: Find, kept: Mapping[str, Any]) -> list[Any]:
+        """
+        Return every item of the answer that *find* describes.
+
+        Raises
+        ------
+        CannotLook
+            There was no answer that can be believed.
+        """
         found: list[Any] = []
         asked = find.look
         for _ in range(10):
@@ -117,9 +130,7 @@ class Client:
                 service=asked.service, method=asked.method, path=asked.path, query=(*pages, ("cursor", str(cursor)))
             )
         where = [(place, filled(value, kept)) for place, value in find.where]
-        matching = [item for item in found if all(_matches(item, place, value) for place, value in where)]
-        values = {name: _of(matching[0], place) for name, place in find.keeps} if matching else {}
-        return (not matching) if find.absent else bool(matching), values
+        return [item for item in found if all(_matches(item, place, value) for place, value in where)]
 
     def read(self, request: Request) -> Answer:
         """
@@ -238,6 +249,8 @@ class Client:
             raise Unknown(f"{service} answered {status}: {said}")
         if status >= 300:
             raise Denied(f"{service} answered {status}: {said}", _codes(value), status)
+        if status == 204:  # done, and by its meaning without a word more
+            return answer
         if service in JSON_SERVICES and not isinstance(value, dict | list):
             if request.method == "GET" and "/values/" in request.path:
                 return answer
