@@ -185,9 +185,10 @@ def snapshot(sandbox: Running) -> dict[str, Any]:
         "running": {script: getattr(running(state, script), "version_id", None) for script in scripts},
         "level": state.security_level,
         "rules": sorted((r["mode"], r["configuration"]["value"], r["notes"]) for r in state.access_rules.values()),
-        "rulesets": sorted(
-            (phase, rule["expression"]) for phase, one in state.rulesets.items() for rule in one["rules"]
-        ),
+        "rulesets": {
+            phase: (one["id"], [(rule["id"], rule["expression"]) for rule in one["rules"]])
+            for phase, one in sorted(state.rulesets.items())
+        },
         "kv": dict(state.kv),
         "slack": [m["text"] for m in state.slack_messages if m["channel"] == "C0INCIDENTS"],
         "pagerduty": sorted(i["incident_key"] for i in state.pagerduty_incidents if i["status"] != "resolved"),

@@ -5,10 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import polars as pl
+import pytest
 
 from pitchey_ops.drills.play import REHEARSED_AT, Evidence, Played, analysed, asked_of
+from pitchey_ops.findings import case
+from pitchey_ops.findings.attacks import attackers
 from pitchey_ops.models.exchange import Exchange
 from pitchey_ops.runbooks.catalogue import RUNBOOKS
 from pitchey_ops.sandbox.generate import build
@@ -54,4 +58,25 @@ def asked(name: str, breaks: Mapping[str, str]) -> Evidence:
 
 def judged(found: Evidence) -> list[Played]:
     """Return what every runbook says."""
-    return analysed(found, BOOKS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(case, "attackers", _attackers)
+        return analysed(found, BOOKS)
+
+
+_judged_clients: list[tuple[pl.DataFrame, dict[str, Any], pl.DataFrame]] = []
+
+
+def _attackers(logs: pl.DataFrame, **more: Any) -> pl.DataFrame:
+    """Judge addresses as ever, each same tables once: it is a quarter of the work, and most breaks spare it."""
+    for known, beside, result in _judged_clients:
+        if known.equals(logs) and beside.keys() == more.keys() and all(map(_same, beside.values(), more.values())):
+            return result
+    result = attackers(logs, **more)
+    _judged_clients.append((logs, more, result))
+    return result
+
+
+def _same(one: object, other: object) -> bool:
+    if isinstance(one, pl.DataFrame) and isinstance(other, pl.DataFrame):
+        return one.equals(other)
+    return one == other

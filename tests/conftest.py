@@ -29,8 +29,8 @@ settings.load_profile("ours")
 for _name in [name for name in os.environ if name.startswith("PITCHEY_OPS_")]:
     del os.environ[_name]  # what a person has set at home must not decide what the tests say
 
-TOGETHER = frozenset({"test_chaos.py", "test_lab_browser.py"})
-"""Files whose tests all run in one worker process: they share servers that are dear to start."""
+TOGETHER = frozenset({"test_broken_notebooks.py", "test_chaos.py", "test_lab_browser.py"})
+"""Files whose tests all run in one worker process: they share servers or runs that are dear to start."""
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -8,11 +8,12 @@ import hmac
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import urlencode
 
 import httpx
@@ -23,7 +24,7 @@ from incident_worlds import NOON, database, embedded
 from pitchey_ops.clock import FixedClock
 from pitchey_ops.service import app as service_app
 from pitchey_ops.service import db, incidents
-from pitchey_ops.service.intake.catalogue import HookSecrets
+from pitchey_ops.service.intake.catalogue import HOOKS, HookSecrets
 from pitchey_ops.service.intake.routing import Routing, load_routing
 from pitchey_ops.service.state import State
 from pitchey_ops.settings import Settings, load
@@ -113,7 +114,11 @@ def service(
     settings: Settings | None = None,
     url: str | None = None,
 ) -> Iterator[Service]:
-    """Run a service on a SQLite file in *folder* or on *url*, all hooks open, its clock at noon."""
+    """
+    Run a service on a SQLite file in *folder* or on *url*, all hooks open, its clock at noon.
+
+    It may take as long as it likes to answer: how soon a sender gives up is tried where a lock holds the answer up.
+    """
     known = settings or load()
     clock, nudged = Hand(NOON), []
     with database(url or embedded(folder)) as engine:
@@ -125,7 +130,8 @@ def service(
             secrets=HookSecrets(SECRETS if secrets is None else secrets),
             routing=routing or _routing(),
         )
-        app = service_app.create(state)
+        with patch.dict(HOOKS, {kind: replace(hook, answer_within_s=120.0) for kind, hook in HOOKS.items()}):
+            app = service_app.create(state)
         try:
             yield Service(app, Client(app), engine, clock, nudged)
         finally:

@@ -221,6 +221,15 @@ def test_own_cloudflares_monitors_private_and_wide_addresses_are_refused(address
     assert any("refused" in text for text in both.warnings)
 
 
+@pytest.mark.parametrize(
+    ("target", "ours"), [("81.2.69.0/24", "81.2.69.160/28"), ("2a00:1450:4001:80b::/64", "2a00:1450:4001:80b::7/128")]
+)
+def test_a_range_that_holds_an_address_of_ours_is_refused(target: str, ours: str) -> None:
+    """Neither end of the range is ours, and yet the rule would shut us out."""
+    assert ours in why_not_blocked(target, [ip_network(ours)])
+    assert why_not_blocked(target, [ip_network("203.0.113.0/24")]) == ""
+
+
 @given(st.ip_addresses())
 @settings(max_examples=200)
 def test_no_address_of_ours_passes_the_guard(address: Any) -> None:

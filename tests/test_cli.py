@@ -70,6 +70,15 @@ WRONG = {
     "no runbook": (["run"], ["runbook", "--help"]),
     "an unknown command": (["rnu"], ["rnu"]),
     "an unknown severity": (["declare", "x", "--severity", "P0"], ["'P0'", "P1, P2, P3, P4"]),
+    "an incident without words": (["declare", "  "], ["title is empty", "Nothing was opened"]),
+    "an unknown break": (
+        ["sandbox", "--scenario", "healthy_control", "--break", "apm=sad"],
+        ["unknown break 'sad'", "slow, 5xx"],
+    ),
+    "an unknown service to break": (
+        ["sandbox", "--scenario", "healthy_control", "--break", "apms=slow"],
+        ["unknown service 'apms'"],
+    ),
     "an unknown scenario": (["sandbox", "--scenario", "doom"], ["no scenario 'doom'", "--list"]),
     "neither scenario nor case": (["sandbox"], ["--scenario NAME", "--case FOLDER"]),
     "both scenario and case": (["sandbox", "--scenario", "calm", "--case", "."], ["either"]),

@@ -131,7 +131,7 @@ def test_the_server_ends_a_statement_that_takes_too_long(server: str, tmp_path: 
 
     assert [e.outcome for e in found] == ["timeout", "answered"]
     assert found[0].detail.startswith("57014:")
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 25
 
 
 def test_our_own_time_limit_leaves_no_statement_behind(server: str, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from pitchey_ops.diagnosis.verdict import HURT, decide
 from pitchey_ops.diagnosis.weigh import ABSENT, UNLISTED, strongest, weigh
 from pitchey_ops.findings.catalogue import RULES, SPEAKS
 from pitchey_ops.models.finding import Finding, NotChecked, Severity, Signal
-from pitchey_ops.models.report import Impact, Verdict
+from pitchey_ops.models.report import HypothesisScore, Impact, Verdict
 
 DESIGN_IDS = {
     *("bad_deployment", "database_down", "database_pool_exhausted", "database_slow", "database_locked"),
@@ -70,6 +70,28 @@ def judged(found: list[Finding], unmet: tuple[str, ...] = (), impact: Impact | N
 def calm() -> list[Finding]:
     """Return what rules find on a good day."""
     return [finding(Signal(name=name), number=100 + n) for n, name in enumerate(CALM)]
+
+
+@pytest.mark.parametrize(
+    ("weight", "confidence", "own", "named"),
+    [(9.0, 0.6, 12.0, True), (9.0, 0.49, 12.0, False), (6.0, 0.6, 12.0, False), (9.0, 0.6, 5.0, False)],
+)
+def test_a_cause_is_named_when_it_is_ahead_and_likely_and_something_speaks_for_it(
+    weight: float, confidence: float, own: float, named: bool
+) -> None:
+    """The best of many poor guesses is no cause, nor one of two good ones, nor what leads for want of another."""
+    scores = [
+        HypothesisScore(
+            id=cause, weight=decibans, confidence=share, for_=(), against=(), not_checked=(), parts=(("rule/0", own),)
+        )
+        for cause, decibans, share in (("database_down", weight, confidence), ("bad_deployment", 4.0, 0.1))
+    ]
+    verdict = decide(
+        scores, [], unmet_needs=(), impact=Impact(), onset=None, onset_uncertainty_s=None, steps=STEPS, times_at=""
+    )
+
+    assert verdict.cause == ("database_down" if named else None)
+    assert verdict.state == ("incident" if named else "inconclusive")
 
 
 # --- The words ---------------------------------------------------------------------------------------------
@@ -216,6 +238,74 @@ def test_what_was_not_checked_stands_beside_each_hypothesis_that_misses_it() -> 
 
 
 # --- The verdict -------------------------------------------------------------------------------------------
+
+
+def test_an_open_verdict_says_what_is_in_the_way_without_a_strangers_words() -> None:
+    """“Nothing leads, but not clearly” tells nobody what to look at; a log line has no voice in a summary."""
+    released = replace(finding(level=Severity.WARNING), claim="The site was released, and nobody saw how it feels")
+    hostile = replace(finding(level=Severity.WARNING), claim="P95 rose on “<!channel> all is well”; it began before")
+    unnamed = replace(finding(level=Severity.WARNING), claim="“<b>gone</b>” is slow")
+    silent = [one for one in calm() if one.signals[0].name != "users_not_failing"]
+
+    assert judged([*calm(), released]).summary == (
+        "Cannot tell: no known trouble stands out, but the site was released, and nobody saw how it feels."
+    )
+    assert judged([*calm(), hostile]).summary == "Cannot tell: no known trouble stands out, but P95 rose on …."
+    assert judged([*calm(), released, unnamed]).summary.endswith("how it feels, and 1 more finding(s) need a look.")
+    assert judged([*calm(), unnamed]).summary.endswith(f"but the rule {unnamed.rule} found something.")
+    assert "nobody saw requests of users succeed" in judged(silent).summary
+
+
+def test_a_deployment_that_nobody_saw_is_named_with_a_doubt() -> None:
+    """The code's exceptions may speak for it; that something was deployed is still a guess."""
+    failing = [finding(Signal(name=name), number=n) for n, name in enumerate(("code_exceptions_new", "users_failing"))]
+    unseen = NotChecked(rule="deployments", because="no access")
+    plain, doubtful = (
+        decide(
+            weigh(failing, gaps, speaks=SPEAKS), failing, unmet_needs=(), impact=Impact(), onset=None,
+            onset_uncertainty_s=None, steps=STEPS, times_at="",
+        )
+        for gaps in ([], [unseen])
+    )  # fmt: skip
+
+    assert plain.summary == "A deployment broke it."
+    assert doubtful.summary == "It looks as if a deployment broke it (deployments could not be seen)."
+
+
+def test_what_users_cannot_but_feel_is_not_named_while_they_are_served_as_before() -> None:
+    """An analyst's own statements, a rehearsal on a copy, a trial nobody saw: words of trouble, and no incident."""
+    said, cause = [finding(Signal(name="schema_errors"), level=Severity.WARNING)], "schema_drift"
+    untold = [one for one in calm() if one.signals[0].name != "latency_normal"]
+    quick = replace(finding(number=7), rule="latency", data={"p95_ms": 300.0, "limit_ms": 2000.0})
+    slow = replace(quick, data={"p95_ms": 1900.0, "limit_ms": 2000.0})
+    served = judged([*said, *calm()])
+
+    assert (served.state, served.cause) == ("inconclusive", None)
+    assert "users are served as before" in served.summary
+    assert judged([*said, *untold, quick]).cause is None
+    assert judged([*said, *untold, slow]).cause == cause
+    assert judged([*said, finding(Signal(name="users_failing"), number=8)]).cause == cause
+
+
+def test_a_far_leader_is_named_at_a_lower_confidence_only_where_users_are_hurt() -> None:
+    """Where all that fails is what we ask ourselves, a guess at 0.4 would be no more than that."""
+    scores = [
+        HypothesisScore(
+            id=cause, weight=decibans, confidence=share, for_=(), against=(), not_checked=(), parts=(("rule/0", 12.0),)
+        )
+        for cause, decibans, share in (("credentials_invalid", 9.0, 0.4), ("bad_deployment", 2.0, 0.1))
+    ]
+
+    def told(*names: str) -> str | None:
+        found = [finding(Signal(name=name), number=n) for n, name in enumerate(names)]
+        return decide(
+            scores, found, unmet_needs=(), impact=Impact(), onset=None, onset_uncertainty_s=None, steps=STEPS,
+            times_at="",
+        ).cause  # fmt: skip
+
+    assert told("users_failing") == "credentials_invalid"
+    assert told("api_unreachable") is None
+    assert told() is None
 
 
 @given(found=some_findings(), unmet=st.booleans())

@@ -339,6 +339,13 @@ def test_the_contracts_vectors_are_signed_as_it_says() -> None:
     signatures.needs_slack(["no", "slack-secret"], headers, body, datetime.fromtimestamp(1763887200, UTC))
 
 
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer "}, {signatures.SECRET_HEADER: ""}])
+def test_an_empty_secret_opens_nothing(headers: dict[str, str]) -> None:
+    """A secret that was mounted empty must not let everybody in who sends none."""
+    with pytest.raises(Refused):
+        signatures.needs_secret(["", "real"], headers, "", path_allowed=True)
+
+
 @settings(max_examples=60, deadline=None)
 @given(stamp=st.text(max_size=30), signature=st.text(max_size=90), body=st.binary(max_size=200))
 def test_odd_slack_headers_are_refused_and_break_nothing(stamp: str, signature: str, body: bytes) -> None:
@@ -489,8 +496,9 @@ def test_a_locked_database_is_a_503_and_recovers_without_a_restart(
     """Nothing is confirmed that is not stored; what comes after the lock is."""
     monkeypatch.setitem(HOOKS, "plain", replace(HOOKS["plain"], answer_within_s=0.3))
     app = service_app.create(service.app.state.service)
-    service.client = Client(app)
+    patient = service.client
     assert service.post(senders.plain()).status_code == 202
+    service.client = Client(app)
     lock = sqlite3.connect(tmp_path / "service.sqlite", isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
     answers = [service.post(senders.plain(title=f"{n} fails", id=f"m{n}")) for n in range(2)]
@@ -498,6 +506,7 @@ def test_a_locked_database_is_a_503_and_recovers_without_a_restart(
     lock.close()
     assert [answer.status_code for answer in answers] == [503, 503]
     assert all(answer.headers["retry-after"] for answer in answers)
+    service.client = patient
     again = [service.post(senders.plain(title=f"{n} fails", id=f"m{n}")).status_code for n in range(2)]
     assert set(again) <= {200, 202}
     assert sum(found.alerts for found in service.incidents()) == 3

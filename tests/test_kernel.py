@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
 import pytest
 from channels import closed_port
 from homes import FINISH, INVESTIGATE, home, ops, told
+
+from pitchey_ops.clock import SystemClock
+from pitchey_ops.runbooks import given
+from pitchey_ops.runbooks.context import RunContext
+from pitchey_ops.runbooks.lifecycle import remaining_s
+from pitchey_ops.runbooks.starting import OwnKernel
+from pitchey_ops.settings import SECRET_FIELDS, Settings
+from pitchey_ops.sources._budget import Budget
 
 pytestmark = pytest.mark.slow
 NOWHERE = "http://127.0.0.1:9"
@@ -73,6 +83,61 @@ pathlib.Path(os.environ["SEEN_AT"]).write_text(json.dumps(dict(os.environ)))"""
     assert b"read-token" not in kept
 
 
+def test_a_kernel_gets_every_setting_and_nothing_else_of_ours() -> None:
+    """The names are written out, so that a kernel starts before the settings are imported; they must not fall apart."""
+    assert set(given.SETTINGS) == {"HOME", "ENVIRONMENT", *(name.upper() for name in Settings.model_fields)}
+    assert set(given.SECRETS) == {name.upper() for name in SECRET_FIELDS}
+
+
+def test_a_kernel_that_was_started_first_is_bounded_when_it_is_told_its_run(tmp_path: Path) -> None:
+    """Its limit is a setting, and it starts before the settings are read."""
+    kernel = OwnKernel()
+    try:
+        kernel.point_to(tmp_path, 1500)
+        soft, _ = resource.prlimit(kernel.manager.provisioner.pid, resource.RLIMIT_AS)
+        environment = Path(f"/proc/{kernel.manager.provisioner.pid}/environ").read_bytes().split(b"\0")
+        pointers = [one.partition(b"=")[2] for one in environment if one.startswith(b"PITCHEY_OPS_RUN=")]
+        folders = [Path(os.fsdecode(one)).resolve() for one in pointers]
+    finally:
+        kernel.end()
+
+    assert soft == 1500 * 2**20
+    assert folders == [tmp_path.resolve()]
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+def test_a_clock_that_is_set_shortens_and_lengthens_no_run(tmp_path: Path, days: int) -> None:
+    """A machine that finds its time server while a run is prepared must not cut that run off, nor let it go on."""
+    context = RunContext(
+        run_id="RUN-20261123-081500-ab2c",
+        incident_id="INC-20261123-081500-ab2c",
+        runbook="outage",
+        folder=tmp_path,
+        started=datetime.now(UTC) + timedelta(days=days),
+        budget_s=60.0,
+        environment="sandbox",
+        began_s=time.monotonic() - 20.0,
+    )
+    context.write()
+    row = json.loads((tmp_path / "run.json").read_bytes())
+    budget = Budget(context.started, 60.0, SystemClock(), RunContext.from_json(row, tmp_path).age_s)
+
+    assert 30 < remaining_s(context) <= 40
+    assert 30 < budget.left_s() <= 40
+    assert 6 < budget.asking_left_s() <= 16
+    assert "began_s" not in context.to_json()
+
+
+def test_a_wrong_order_leaves_no_kernel_and_no_folder_behind(tmp_path: Path, archive: Path) -> None:
+    """The kernel is started before the order is checked; when that fails it has to go as if it had never been."""
+    places = tmp_path / "tmp"
+    places.mkdir()
+    done = ops("run", "no_such_runbook", env={"TMPDIR": str(places)})
+
+    assert done.returncode == 2
+    assert list(places.iterdir()) == []
+
+
 def test_a_kernel_dies_with_its_runner(tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that is killed (out of memory, kill -9) must leave nothing that goes on asking."""
     mark = tmp_path / "asleep"
@@ -87,7 +152,7 @@ def test_a_kernel_dies_with_its_runner(tmp_path: Path, archive: Path, monkeypatc
         finally:
             runner.send_signal(signal.SIGKILL)
 
-    assert _until(lambda: not kernel.is_running() or kernel.status() == psutil.STATUS_ZOMBIE, 5)
+    assert _until(lambda: not kernel.is_running() or kernel.status() == psutil.STATUS_ZOMBIE, 60)
 
 
 def test_a_kernel_whose_parent_died_before_it_looked_ends(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ class FakeDesk:
     def now(self) -> datetime:
         return NOON
 
-    def look(self, ask: Ask, told: Told, *, fresh: bool = False) -> View:
+    def look(self, ask: Ask, told: Told, *, fresh: bool = False, step: str = "", beside: tuple[str, ...] = ()) -> View:
         self.asked.append(ask)
         told(1, "logs/service/pitch")
         if self.fails is not None:

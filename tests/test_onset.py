@@ -47,7 +47,7 @@ def test_onsets_are_timed_within_a_minute_and_intervals_hold_the_truth() -> None
 @pytest.mark.slow
 def test_a_fault_free_week_shows_at_most_one_onset() -> None:
     """A page at night for the daily rhythm is how monitoring loses its readers."""
-    result = fault_free(weeks=2)
+    result = fault_free(weeks=2, jobs=1)
     assert result["false_onsets"]["alone"] <= 2
     assert result["false_onsets"]["with_yesterday"] <= 2
 

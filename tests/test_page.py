@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from hostile import CORPUS as HOSTILE
-from report_samples import ALERTED, EXTRAS, FINDINGS, SOURCES, report, sample_panels
+from report_samples import ALERTED, EXTRAS, FINDINGS, HYPOTHESES, SOURCES, report, sample_panels
 
 from pitchey_ops.models.finding import Finding, NotChecked, Severity
 from pitchey_ops.models.report import Alert, HypothesisScore, Impact, Report, SourceSeen, Suspect, Verdict
@@ -28,7 +28,7 @@ PAGE_PARTS = "html head meta title style body a header main nav footer section a
 TEXT_PARTS = "p strong code div span h1 h2 h3 dl dt dd ul ol li q details summary figure figcaption img"
 TABLE_PARTS = "table caption thead tbody tr th td svg rect line"
 TAGS = set(f"{PAGE_PARTS} {TEXT_PARTS} {TABLE_PARTS}".split())
-PLAIN = "lang charset http-equiv content name class href id tabindex role scope alt src aria-label aria-hidden"
+PLAIN = "start lang charset http-equiv content name class href id tabindex role scope alt src aria-label aria-hidden"
 DRAWING = "focusable viewbox preserveaspectratio x y x1 x2 y1 y2 width height vector-effect"
 ATTRIBUTES = set(f"{PLAIN} {DRAWING}".split())
 VOID = {"meta", "img"}
@@ -229,6 +229,40 @@ def test_a_forged_line_cannot_speak_for_the_report(kind: str) -> None:
     assert everything.index(FENCE_NOTE) < everything.index("New since the onset")
 
 
+def test_a_column_of_claims_fences_what_is_quoted_and_no_more() -> None:
+    """A fence round our own words teaches people to read past it, and past the one round a stranger's."""
+    table = Table(
+        columns=(Column(name="who"), Column(name="says", claim=True)),
+        rows=(("our probe", "3 of 3 answered"), ("monitoring", "“all clear” it says"), ("odd", "<b>fine</b>")),
+    )
+    panel = Panel(id="claims", question="Q?", title="T", sentence="S.", table=table)
+    page_reader = assert_safe(page(report(findings=()), [Panel.from_json(panel.to_json())]))
+    told = "".join(page_reader.text)
+    fenced = page_reader.fenced
+
+    assert "3 of 3 answered" in told
+    assert not any("3 of 3" in one for one in fenced)
+    assert any("all clear" in one and "it says" not in one for one in fenced)
+    assert any("<b>fine</b>" in one for one in fenced), "what our sentences never hold is a stranger's"
+    notebook = panel._repr_mimebundle_()["text/html"]
+    assert '<td style="text-align:left">3 of 3 answered</td>' in notebook
+    assert "<code>⟪all clear⟫</code> it says" in notebook
+
+
+def test_findings_that_need_no_attention_are_folded_up_and_keep_their_numbers() -> None:
+    """What needs attention is read first; the rest is there for who follows a link to it."""
+    calm = dataclasses.replace(FINDINGS[0], id="calm/one", severity=Severity.INFO, claim="Nothing new here")
+    grave = dataclasses.replace(FINDINGS[0], id="grave/one", severity=Severity.WARNING)
+    html = page(report(findings=(grave, calm)))
+    alone = page(report(findings=(calm,)))
+
+    folded = html[html.index('<details class="more">') : html.index("</details>")]
+    assert 'id="finding-2"' in folded
+    assert "Nothing new here" in folded
+    assert 'id="finding-1"' in html[: html.index('<details class="more">')]
+    assert '<details class="more">' not in alone, "where nothing is grave, nothing is hidden"
+
+
 def test_the_policy_allows_the_one_style_block_and_nothing_else() -> None:
     """Whatever slipped through, the browser refuses scripts and requests; a wrong hash would unstyle it all."""
     html = page(report(), sample_panels(), extras=EXTRAS)
@@ -254,7 +288,7 @@ def test_the_first_section_answers_every_question_of_the_responder() -> None:
         "P2",
         "A deployment broke it; 38 % of requests fail since 14:03 UTC.",
         "14:03:10 UTC ± 45 s",
-        "about 1,240",
+        "at least 1,240",
         "/api/pitches",
         "93 % likely",
         "respond by 15:05 UTC",
@@ -279,6 +313,20 @@ def test_every_finding_leads_to_the_sources_it_stands_on() -> None:
     assert {text for _, text in links} >= {one for finding in FINDINGS for one in finding.evidence}
     for number, text in links:
         assert names[int(number) - 1] == text.split("/")[0]
+
+
+@pytest.mark.parametrize(
+    ("leads", "words"),
+    [("none", "but something is in the way of an all-clear"), ("database_slow", "not clearly enough")],
+)
+def test_an_open_verdict_says_why_its_leader_is_not_the_answer(leads: str, words: str) -> None:
+    """“Nothing is wrong, 91 %, not clearly enough” reads like a miscount: no lead is lacking there."""
+    verdict = dataclasses.replace(report().verdict, state="inconclusive", cause=None, confidence=0.5)
+    lead = dataclasses.replace(HYPOTHESES[0], id=leads, confidence=0.91)
+    text = " ".join("".join(read(page(report(verdict=verdict, hypotheses=(lead,)))).text).split())
+
+    assert words in text
+    assert "something is wrong: 50" not in text
 
 
 def test_unknown_is_never_shown_as_none() -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -18,6 +19,8 @@ import postgres_server
 import psycopg
 import pytest
 from channels import channel
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pitchey_ops import frames
 from pitchey_ops.diagnosis.routes import RUNBOOKS as NEXT
@@ -40,7 +43,7 @@ from pitchey_ops.findings import (
     users,
     vitals,
 )
-from pitchey_ops.findings._compare import shift
+from pitchey_ops.findings._compare import shift, shifts_at
 from pitchey_ops.findings.case import Case
 from pitchey_ops.findings.catalogue import RULES, SPEAKS
 from pitchey_ops.findings.onset import Onset
@@ -220,6 +223,27 @@ def test_a_group_that_rose_stands_first():
     assert moved.z > 4
 
 
+@given(
+    values=st.lists(st.sampled_from([1.0, 2.0, 2.0, 3.5, 80.0, float("inf")]), min_size=2, max_size=120),
+    group_count=st.integers(1, 4),
+    reach_min=st.sampled_from([7, 30, 240]),
+)
+def test_looking_at_many_moments_gives_what_one_look_gives(values: list[float], group_count: int, reach_min: int):
+    """The search for the time of a change must weigh it as the rules that judge it do."""
+    step = (END - START) / len(values)
+    rows = [
+        {"at": START + n * step, "group": None if n % group_count == 3 else f"g{n % group_count}", "value": value}
+        for n, value in enumerate(values)
+    ]
+    points = pl.DataFrame(rows, schema={"at": frames.UTC_MS, "group": pl.String, "value": pl.Float64})
+    moments = [START + n * (END - START) / 7 for n in range(9)]
+    reach = timedelta(minutes=reach_min)
+
+    found = shifts_at(points, moments, reach_ms=reach_min * 60_000, end=END)
+
+    assert found == pytest.approx([shift(points, (at - reach, at), (at, END)).z for at in moments], abs=1e-9)
+
+
 # --- latency ----------------------------------------------------------------------------------------------------
 
 
@@ -241,6 +265,19 @@ def test_answers_as_before_are_normal_and_an_absolute_limit_still_counts():
     assert signals(calm) == {"latency_normal": 1.0}
     assert signals(slow_as_ever) == {}
     assert slow_as_ever[0].severity == Severity.WARNING  # type: ignore[index]
+    assert "no slower than before" in slow_as_ever[0].claim  # type: ignore[index]
+
+
+def test_a_tail_that_rose_beyond_the_limit_is_not_called_no_slower():
+    """P95 from 0.1 to 6 s by one answer in twelve: most are as before, and saying no more would hide the rest."""
+    rows = requests_of(80, 80)
+    for number, row in enumerate(row for row in rows if row["at"] >= ONSET):
+        if number % 12 == 0:
+            row["duration_ms"] = 6_000.0
+    (told,) = latency.latency(case(logs=rows))
+
+    assert "by few answers" in told.claim  # type: ignore[union-attr]
+    assert told.severity == Severity.WARNING  # type: ignore[union-attr]
 
 
 def test_answers_beyond_the_limit_without_a_before_are_high():
@@ -418,6 +455,24 @@ def test_our_own_networks_are_never_proposed_for_a_block():
     assert [block.target for block in strangers_plan.proposed] == ["45.9.20.5"]
     assert own_plan.proposed == ()
     assert own_plan.refused
+
+
+def test_an_attack_from_our_own_address_is_told_and_left_open():
+    """An announced test looks like a machine of ours that was taken: neither an incident by itself, nor calm."""
+    rows = requests_of(80, 80) + [
+        {"at": at, "service": "pitch", "level": "info", "message": "GET 400", "ip": "45.9.20.5", "method": "GET",
+         "url": f"/api/pitches/search?q={n}%27%20UNION%20SELECT%20password%20FROM%20users--", "status": 400,
+         "user_agent": "authorised-test SEC-142"}
+        for n, at in enumerate(minutes(ONSET, END, 10))
+    ]  # fmt: skip
+    ours = load("sandbox").model_copy(update={"own_networks": ("45.9.20.0/24",)})
+    strangers, own = security.security(case(logs=rows)), security.security(case(logs=rows, settings=ours))
+    assert isinstance(own, list)
+    (told,) = (finding for finding in own if finding.id == "security/payloads")
+
+    assert "ask who runs it" in told.claim
+    assert told.severity == Severity.WARNING
+    assert 0 < signals(own)["injection_seen"] < 0.5 < signals(strangers)["injection_seen"]
 
 
 # --- vitals -----------------------------------------------------------------------------------------------------
@@ -619,16 +674,53 @@ def archive_of(*services: str) -> dict[str, AnyObservation]:
 
 
 def test_jobs_that_left_no_trace_are_missing():
-    """The minute's job that was last heard twenty minutes ago does not run."""
-    result = scheduled.scheduled(case(logs=jobs(ONSET) + requests_of(80, 80), observations=archive_of()))
+    """The minute's job that was last heard twenty minutes ago does not run, as three other services show."""
+    one = requests_of(80, 80)
+    others = [{**row, "service": name} for name in ("auth", "browse") for row in one]
+    result = scheduled.scheduled(case(logs=jobs(ONSET) + one + others, observations=archive_of("scheduler")))
 
     assert signals(result) == {"scheduled_missing": 1.0}
+
+
+def test_one_service_that_was_read_does_not_prove_that_the_jobs_are_silent():
+    """Where a slow source used up the time, one service may be all of the archive that was read."""
+    result = scheduled.scheduled(case(logs=jobs(ONSET) + requests_of(80, 80), observations=archive_of("scheduler")))
+
+    assert isinstance(result, list)
+    assert signals(result) == {}
+
+
+def test_jobs_whose_own_service_was_not_read_are_not_called_silent():
+    """Three services that were read show nothing of a fourth: the time for reading was used up before it."""
+    one = requests_of(80, 80)
+    others = [{**row, "service": name} for name in ("auth", "browse") for row in one]
+
+    result = scheduled.scheduled(case(logs=jobs(ONSET) + one + others, observations=archive_of()))
+
+    assert isinstance(result, NotChecked)
+    assert "scheduler" in result.because
+
+
+def test_jobs_of_a_service_that_the_whole_archive_does_not_hold_are_missing():
+    """Nothing is read of what is not there; that it is not there was seen."""
+    one = requests_of(80, 80)
+    others = [{**row, "service": name} for name in ("auth", "browse") for row in one]
+    old = [{**row, "at": row["at"] - timedelta(days=2)} for row in jobs(END)]
+    listed = seen("r2/prefixes/all", SimpleNamespace(names=("auth", "browse", "pitch")), share=1.0)
+    cut = seen("r2/prefixes/all", SimpleNamespace(names=("auth", "browse", "pitch")), share=0.5, cut=True)
+
+    whole = scheduled.scheduled(case(logs=old + one + others, observations=archive_of() | listed))
+    part = scheduled.scheduled(case(logs=old + one + others, observations=archive_of() | cut))
+
+    assert signals(whole) == {"scheduled_missing": 1.0}
+    assert isinstance(part, NotChecked)
 
 
 def test_jobs_in_time_are_seen_and_hourly_ones_are_not_judged_by_an_hour():
     """A job that is due once in what was seen may be late by a second: that is no fault."""
     hourly = [{**row, "at": row["at"] - timedelta(days=2)} for row in jobs(START + timedelta(hours=12), 3600, "digest")]
-    result = scheduled.scheduled(case(logs=hourly + jobs(END) + requests_of(80, 80), observations=archive_of()))
+    logs = hourly + jobs(END) + requests_of(80, 80)
+    result = scheduled.scheduled(case(logs=logs, observations=archive_of("scheduler")))
 
     assert list(signals(result)) == ["scheduled_seen"]
     states = {row["name"]: row["state"] for row in result[0].data["jobs"]}  # type: ignore[index]
@@ -639,7 +731,7 @@ def test_lost_entries_are_not_mistaken_for_jobs_that_stopped():
     """When nothing at all arrives, the jobs' traces are lost with the rest."""
     lost = [row for row in jobs(ONSET) + requests_of(80, 80) if row["at"] < ONSET]
 
-    assert signals(scheduled.scheduled(case(logs=lost, observations=archive_of()))) == {}
+    assert signals(scheduled.scheduled(case(logs=lost, observations=archive_of("scheduler")))) == {}
 
 
 # --- monitoring -------------------------------------------------------------------------------------------------

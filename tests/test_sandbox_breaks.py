@@ -10,9 +10,11 @@ import httpx
 import pytest
 from tiny_worlds import NOW, Sandbox, entry, world
 
-from pitchey_ops.sandbox.breaks import Breaks
+from pitchey_ops.drills.virtual import run_virtual
+from pitchey_ops.sandbox.breaks import Breaks, endless_body
 from pitchey_ops.sandbox.names import MOUNTS, PREFIXES, SERVICES
 from pitchey_ops.sandbox.serve import Running
+from pitchey_ops.settings import Settings
 
 PLACES = {
     "api": "/api/health",
@@ -119,6 +121,23 @@ def test_endless_begins_well_and_can_be_left() -> None:
     with pytest.raises(TimeoutError):
         asyncio.run(ask())
     assert sandbox.json("/_sandbox/seen")["apm"]["in_flight"] == 0
+
+
+def test_endless_goes_on_beyond_what_a_run_reads_of_an_answer() -> None:
+    """A body that ended before the size limit would be a large answer, and the limit would never be tried."""
+    limit = Settings().max_answer_bytes
+
+    async def read() -> int:
+        size = 0
+        body = endless_body()
+        async for chunk in body:
+            size += len(chunk)
+            if size > limit:
+                break
+        await body.aclose()  # type: ignore[attr-defined]
+        return size
+
+    assert run_virtual(read()) > limit
 
 
 def test_breaks_change_while_it_runs_and_faulty_wishes_change_nothing() -> None:

@@ -55,7 +55,7 @@ def test_all_faults_are_reported_at_once_with_place_and_expected_value(
         budget_s: soon
         api_url: pitchey.example
         logs_url: http://u:p@host.example
-        thresholds: {error_share: 5, p95_ms: -1}
+        thresholds: {error_share: 5, p95_ms: -1, p99: 7, error_shar: 1}
         memory_limit_mb: 1
         own_networks: [203.0.113.300]
         redact_emails: maybe
@@ -75,6 +75,8 @@ def test_all_faults_are_reported_at_once_with_place_and_expected_value(
         "logs_url",
         "thresholds.error_share",
         "thresholds.p95_ms",
+        "thresholds.p99",
+        "thresholds.error_shar",
         "memory_limit_mb",
         "own_networks",
         "redact_emails",
@@ -91,6 +93,7 @@ def test_all_faults_are_reported_at_once_with_place_and_expected_value(
     assert "expected a network such as" in lines["own_networks"]
     assert "'keep' or 'hash'" in lines["redact_emails"]
     assert "did you mean services?" in lines["servces"]
+    assert "did you mean thresholds.error_share?" in lines["thresholds.error_shar"]
     assert "did you mean logs_timeout_s?" in lines["log_timeout_s"]
     assert "set PITCHEY_OPS_APM_TOKEN instead" in lines["apm_token"]
     assert all(str(error).count(fault) == 1 for fault in error.faults)
@@ -329,7 +332,7 @@ def test_a_fault_is_one_message_and_exit_code_2(home: Path, tmp_path: Path) -> N
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("pitchey-ops: ")
     assert "Traceback" not in done.stderr
-    assert "2 fault(s), nothing was done" in done.stderr
+    assert "2 faults, nothing was done.\n  - " in done.stderr, "each fault has a line of its own"
     assert sorted(tmp_path.rglob("*")) == before
 
 

@@ -151,7 +151,7 @@ def test_logs_without_traces_still_name_the_service() -> None:
 def test_nothing_seen_is_not_nothing_wrong() -> None:
     """An empty list says that somebody looked; with no data nobody did."""
     nothing = Frames(window=Window(start=T0, end=ALERT))
-    assert isinstance(suspects(nothing, alert_at=ALERT), NotChecked)
+    assert isinstance(suspects(nothing, []), NotChecked)
     assert rank_suspects(nothing, alert_at=ALERT) == []
 
 

@@ -142,7 +142,7 @@ def test_a_body_without_an_end_ends_at_the_timeout_or_the_limit(tmp_path: Path, 
 
     assert found.outcome == ("timeout" if end == "trickle" else "too_large")
     assert found.body == b""
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 25
 
 
 def test_a_reset_in_the_middle_of_a_body_is_no_answer(tmp_path: Path) -> None:
@@ -781,14 +781,21 @@ def test_what_has_a_minimum_interval_is_never_asked_by_two_at_once(tmp_path: Pat
             channel(
                 tmp_path / str(n), Settings(infra_url=HOST), answers=FileAnswers(tmp_path / "s"), transport=transport
             )
-            for n in range(5)
+            for n in range(6)
         ]
-        return list(await asyncio.gather(*(live.ask(one) for live in runs)))
+
+        async def while_it_is_asked() -> Exchange:
+            while not transport.requests:
+                await asyncio.sleep(0.01)
+            return await runs[5].ask(one)
+
+        return list(await asyncio.gather(*(live.ask(one) for live in runs[:5]), while_it_is_asked()))
 
     found = asyncio.run(work())
 
     assert len(transport.requests) == 1
-    assert sorted(e.shared for e in found) == [False, True, True, True, True]
+    assert [e.outcome for e in found] == ["answered"] * 6
+    assert sorted(e.shared for e in found) == [False, True, True, True, True, True]
 
 
 def test_a_run_that_waited_still_keeps_what_it_asked(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from pitchey_ops.drills import virtual
 from pitchey_ops.drills.play import ask_world, drill_settings
 from pitchey_ops.drills.virtual import Stuck, run_virtual
 from pitchey_ops.models.exchange import Question
-from pitchey_ops.runbooks.asking import redactor_for
+from pitchey_ops.runbooks.redacting import redactor_for
 from pitchey_ops.sandbox.app import create_app
 from pitchey_ops.sandbox.clock import LoopClock as SandboxClock
 from pitchey_ops.sources._answers import MemoryAnswers

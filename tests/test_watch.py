@@ -128,6 +128,15 @@ def test_reads_with_side_effects_are_never_part_of_a_look(scene: Scene) -> None:
     assert seen["monitoring"]["paths"]["/monitoring/health"] <= 6
 
 
+def test_a_look_leaves_no_file_open(scene: Scene) -> None:
+    """It is done every minute for months; what one look forgets to close ends the service within the hour."""
+    scene.look()
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(3):
+        scene.look()
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
+
+
 def test_of_many_ticks_in_a_minute_one_looks(scene: Scene) -> None:
     """Every worker ticks; the platform must be asked once."""
     results: list[Looked] = []
