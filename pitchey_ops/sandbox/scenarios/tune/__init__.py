@@ -35,6 +35,7 @@ from . import (
     rate_limit_bypass,
     schema_drift,
     scraping,
+    second_sight,
     storage_degraded,
     strangers,
     third_party_outage,
@@ -86,4 +87,5 @@ SCENARIOS = (
     *strangers.SCENARIOS,
     *passers_by.SCENARIOS,
     *ordinary_days.SCENARIOS,
+    *second_sight.SCENARIOS,
 )
