@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from .... import effects as fx
-from ....builder import HOUR, Builder, Span
+from ....builder import HOUR, MINUTE, Builder, Span
 from ....platform import BROWSERS
 from ..ordinary_days._parts import at_hour, audited, calm, homes, onward, provider_page, told, visits
-from ..strangers._parts import said_in, stranger
-from ..unseen_once._parts import ATTACKS, CACHES, DATA, ERRORS, LIMITS, PAINT, SERVING, SLOWNESS
+from ..strangers._parts import stranger
+from ..unseen_once._parts import ATTACKS, CACHES, ERRORS, LIMITS, PAINT, SERVING, SLOWNESS
 
 __all__ = [
     "ATTACKS",
     "CACHES",
-    "DATA",
     "ERRORS",
     "EVERY_AGENT",
     "LIMITS",
@@ -22,13 +21,14 @@ __all__ = [
     "around",
     "at_hour",
     "audited",
+    "calls_home",
     "calm",
     "grey_library",
     "homes",
     "knocking",
     "onward",
     "provider_page",
-    "said_in",
+    "site_fine",
     "sleepy_tabs",
     "stranger",
     "told",
@@ -88,4 +88,27 @@ def sleepy_tabs(b: Builder) -> None:
         "ping of session {hex} unanswered for {n} s, closed with 4408 (tab asleep), resumed later",
         "resume token of session {hex} too old, full sync instead",
         level="warn",
+    )
+
+
+def site_fine(b: Builder) -> None:
+    """The site was released minutes before, nobody was harmed, and open tabs load themselves anew."""
+    at_ms = b.onset_ms - int(b.between("site fine", 4, 13) * MINUTE)
+    fx.deploy(b, "pitchey-frontend", at_ms, "captions under trailers")
+    text = "build changed while the tab was open, reloading at the next navigation ({device})"
+    told(b, "site fine", "frontend", "updates", 3.0, Span(at_ms, b.now_ms + HOUR), text, level="info")
+
+
+def calls_home(b: Builder) -> None:
+    """A sender of statistics finds its receiver slow, tries again and gets through, all day."""
+    told(
+        b,
+        "calls home",
+        "analytics",
+        "otlp",
+        4.0,
+        around(b, 14.0),
+        "Transient error StatusCode.UNAVAILABLE encountered while exporting traces, retrying in {small}s.",
+        "export queue at {n} of 2048, oldest {small} s, sent at the 2nd try",
+        level="warning",
     )
