@@ -11,6 +11,7 @@ from ..frames import UTC_MS
 from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
 from ._compare import shift, shifts_at
 from ._page_words import changed_pages, said_slow
+from ._pages_used import used_as_before
 from ._requests import route_of
 from .case import Case, observation_ids
 
@@ -287,9 +288,11 @@ def unseen_release(case: Case) -> RuleResult:
     Warn when the site was released or changed within two hours and nobody can see how pages feel since then.
 
     Changes that are no release of ours (a tag manager's container, a banner, an experiment) are told by the audit
-    trail. A false all-clear would cost most there. ``[]`` when Web Vitals were seen or nothing was released;
-    `NotChecked` when no deployments were seen at all (an empty, refused or unread list looks alike). A release that is
-    listed late is missed until it is; one that a source invented only makes a run careful.
+    trail; the files that they bring are others', and nobody read them. A false all-clear would cost most there. A
+    release of ours is only told, and leaves no doubt, where people are seen to use the pages as before it
+    (`_pages_used`). ``[]`` when Web Vitals were seen or nothing was released; `NotChecked` when no deployments were
+    seen at all (an empty, refused or unread list looks alike). A release that is listed late is missed until it is;
+    one that a source invented only makes a run careful.
     """
     points = case.frames.metrics.filter(pl.col("name").is_in([n for n in LINES if n != RETIRED]))
     if points.filter(pl.col("at") >= case.window.start).height >= SAMPLES_MIN:
@@ -315,14 +318,22 @@ def unseen_release(case: Case) -> RuleResult:
     if recent.is_empty():
         return []
     last = recent.row(recent.height - 1, named=True)
+    used = used_as_before(case, recent.row(0, named=True)["at"], last["at"])
+    claim = f"The site was released at {last['at']:%H:%M} UTC, and nobody can see how pages feel since then"
+    if used is not None:
+        claim += (
+            f"; people go on as before: {used.views:,.0f} page views, {used.routes} routes are asked for"
+            f" {used.ratio:.0%} as often as before"
+        )
+    evidence = (last["observation"],) if last["observation"] else ()
     return [
         Finding(
             id=f"{RELEASE_RULE}/unseen",
             rule=RELEASE_RULE,
-            claim=f"The site was released at {last['at']:%H:%M} UTC, and nobody can see how pages feel since then",
-            severity=Severity.WARNING,
+            claim=claim,
+            severity=Severity.WARNING if used is None else Severity.INFO,
             at=last["at"],
-            evidence=(last["observation"],) if last["observation"] else (),
+            evidence=(*evidence, *(used.evidence if used is not None else ())),
             data={"because": _why(case), "version": last["version"], "script": last["script"]},
         )
     ]
