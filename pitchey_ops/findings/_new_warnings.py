@@ -2,18 +2,22 @@
 Does somebody warn, lastingly and in numbers, of what nobody warned of before?
 
 What fails in good order is often only warned of, in words that no kind of error knows. It names no cause; but where it
-is new and goes on, nothing is called healthy.
+is new, goes on and tells of harm, nothing is called healthy. What only remarks, or says itself how it came to a good
+end, is told and stands in nobody's way: a day without a new remark is rare. Not so where the one who warns does less of
+its work than before, or where somebody asks far more of one route than before: then no words reassure.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import polars as pl
 
 from ..models.finding import Finding, Severity
 from ..models.observation import Observed
 from ._grouping import group_messages
+from ._requests import LATE, z_score
 from .case import Case, observation_ids
 
 COUNT_MIN = 12
@@ -35,7 +39,60 @@ OTHERS_OWN = (
 )
 """What a recipient's mailbox, phone or card says, what a firewall did, and what a library says of its age: affairs of
 others (RFC 3463 numbers addresses X.1 and mailboxes X.2), of which campaigns and releases bring more."""
+HARM = (
+    r"(?i)\bfail\w*|\berrors?\b|\w(?:error|exception)\b|\bexception|\bcannot\b|\bunable\b|\bg(?:ave|iving) up\b"
+    r"|\b(?:could|can|does|did|do|is|are|was|were|has|have|will)(?: not|n[o']?t)\b"
+    r"|\bnot? (?:\w+ )?(?:sent|stored|saved|written|kept|delivered|reach\w*|found|there|read|available|applied"
+    r"|answer\w*|accepted|allowed|permitted|enough|evaluated|counted|consulted|checked|charged|reply|response|space|room|longer"
+    r"|such)\b"
+    r"|\blos(?:t|s|ing)\b|\bdropp\w+|\bdiscard\w*|\bcorrupt\w*|\bmis-?match\w*|\btruncat\w*|\bmissing\w*"
+    r"|\bincomplete|\binconsisten\w*|\brefus\w*|\breject\w*|\bden(?:y|ied)\b|\bforbidden|\bunauthori\w*"
+    r"|\btimed?[ -]?out|\bunavailable|\bunreachable|\bexhaust\w*|\bfull\b|\bquota|\blimit\w*|\bthrottl\w*"
+    r"|\bexpir\w*|\bexceed\w*|\bover(?:load|flow|run|due)\w*|\bbacklog|\bbehind\b|\blag\w*|\bstale|\bdegrad\w*"
+    r"|\bslow\w*|\blate\b|\bretr(?:y|ies|ying)\w*|\babort\w*|\bkill\w*|\bcrash\w*|\bpanic\w*|\bleak\w*"
+    r"|\bdead\w*|\bdown\b|\bdisconnect\w*|\breset\b|\brevok\w*|\binvalid|\bduplicate|\bsuspicio\w*"
+    r"|\banomal\w*|\battack\w*|\babus\w*|\bwrong|\bbad\b|\bbroken|\bout of\b|\bbelow\b|\babove\b"
+    r"|\b5\d\d\b|\b4(?:0[01378]|2[2369])\b|\be[a-z]{3,}(?:refused|reset|timedout|unreach|notfound|pipe)\b"
+    r"|\bSQLSTATE\b"
+    r"|\b(?:nicht|keine?|fehl\w*|konnte|échec|échou\w*|impossible|erreur|aucune?|niet|geen|mislukt|fallo|falló|falha|falhou"
+    r"|fallit\w*|impossibile|nie|brak|błąd|nelze|chyba|hata)\b|\bне\b|ошибк|失败|失敗|エラー|错误|오류|실패"
+)
+"""Words that say that something is not as it should be, HTTP's statuses of failure and the names of errno."""
+UNREAD = r"\b[a-z]*[^\x00-\x7f\W\d_]"
+"""A word in a tongue whose words of harm nobody lists here."""
+GRAVE = (
+    r"(?i)\bcorrupt\w*|\bdata loss\b|\blosing\b|\bchecksum\b.{0,30}\b(?:mismatch|fail|wrong)|\bread-only\b"
+    r"|split[- ]brain|\bwraparound|\bnot renewed|\bquota\b"
+    r"|\b(?:no|out of|low on|running out of|not enough) (?:\w+ )?(?:space|memory|disk|inodes|connections|descriptors"
+    r"|handles|workers|threads|budget|credits?)\b"
+    r"|\b(?:disk|volume|tablespace|heap|queue|buffer|pool|table|storage)\b.{0,40}(?:\bfull\b"
+    r"|\b(?:8|9)\d(?:\.\d+)? ?%|\b100 ?%)"
+    r"|\b(?:will )?(?:expires?|runs? out|ends?) (?:in|on|at|within)\b"
+    r"|\bbypass\w*|\bevad\w*|\bspoof\w*|\bcircumvent\w*|\bforged?\b|\bimpersonat\w*"
+    r"|\b\d{2,} (?:different |distinct )?(?:accounts?|addresses|devices|keys|sessions|tokens)\b"
+)
+"""What comes or is done whatever else the line says: loss, exhaustion ahead, one who hides behind many."""
+GOOD_END = (
+    r"(?i)\b(?:ignored|tolerated|expected|intended|harmless|informed|recovered|re-?connected|re-?opened|resumed|restored"
+    r"|committed|completed|confirmed|succeeded|delivered|caught up|opened again|went on|goes on|by design|on purpose"
+    r"|on schedule|no action|nothing (?:is |was )?(?:lost|missing|wrong|to do|else)"
+    r"|(?:none|no \w+) (?:is |was |were )?lost"
+    r"|as (?:usual|ever|before|planned|announced|agreed|ordered|meant|designed|always|scheduled|configured|last \w+)"
+    r"|(?:at|on) (?:the )?(?:2nd|3rd|second|third|next|last|\d+th) (?:try|attempt)"
+    r"|put (?:back|in its place)|dry[- ]run|shadow|rehears\w*|action=log|would have"
+    r"|(?:default|fall ?back|stub|previous|original|placeholder)\b.{0,24}\b(?:used|returned|served|shown|kept|taken))\b"
+    r"|\b(?:served|shown|used|kept|taken|applied|repeated)\b(?: \w+){0,3}\W*$"
+)
+"""How a line says that what it tells of was meant so, made good, or kept from everybody."""
+WORKS_ON = 0.6
+"""Its other entries a minute against before, from which the one who warns works as before."""
+EXPECTED_MIN = 15.0
+CROWD_SHARE = 0.15
+"""Part of all requests that come to one route beyond its usual share, from which somebody asks differently."""
+CROWD_Z = 5.0
 SHOWN = 5
+TEXT_LIMIT = 500
+WARNED = ("warn", "warning")
 
 
 def _whole(case: Case, service: str | None) -> bool:
@@ -46,17 +103,21 @@ def _whole(case: Case, service: str | None) -> bool:
 
 def new_warnings(case: Case, warned: pl.DataFrame, logs: pl.DataFrame) -> list[Finding]:
     """
-    Return one finding about warnings that are new in the window, or shortly before it, and go on; none without any.
+    Return findings about warnings that are new in the window, or shortly before it, and go on; none without any.
 
     *warned* holds warnings that no kind of error claimed, also from before the window; *logs* all entries. If the
     source lied or was late the newest are missing and it may look over; where it was cut, or a service was not seen
-    before, nothing is new there; one that was empty warns of nothing.
+    before, nothing is new there; one that was empty warns of nothing. Words that reassure may lie, too: they are
+    believed only of somebody who works on, while nobody asks differently.
     """
     inside = pl.col("at") >= case.window.start - RECENT
     warned = warned.filter(~pl.col("message").str.slice(0, 500).str.contains(OTHERS_OWN).fill_null(value=False))
     if warned.filter(inside).height < COUNT_MIN:
         return []
     told = warned.with_columns(pattern=group_messages(warned.get_column("message")).pattern_ids)
+    text = pl.col("message").str.slice(0, TEXT_LIMIT)
+    unread = text.str.contains(HARM) | text.str.contains(UNREAD)
+    harm = text.str.contains(GRAVE) | (unread & ~text.str.contains(GOOD_END))
     counts = (
         told.group_by("service", "pattern")
         .agg(
@@ -66,11 +127,13 @@ def new_warnings(case: Case, warned: pl.DataFrame, logs: pl.DataFrame) -> list[F
             pl.col("at").filter(inside).max().alias("last"),
             pl.col("at").filter(inside).dt.truncate("1m").n_unique().alias("minutes"),
             pl.col("message").filter(inside).first().alias("example"),
+            harm.filter(inside).any().alias("harm"),
         )
         .filter((pl.col("before") == 0) & (pl.col("count") >= COUNT_MIN) & (pl.col("minutes") >= MINUTES_MIN))
         .sort(["count", "service", "pattern"], descending=[True, False, False], nulls_last=True)
     )
-    found = []
+    grave: list[dict[str, Any]] = []
+    remarks: list[dict[str, Any]] = []
     for row in counts.iter_rows(named=True):
         first, last = row["first"], row["last"]
         mine = logs.filter(pl.col("service") == row["service"])
@@ -79,28 +142,69 @@ def new_warnings(case: Case, warned: pl.DataFrame, logs: pl.DataFrame) -> list[F
         gap = (last - first) / max(1, row["count"] - 1)
         goes_on = case.now - last <= max(PAUSE_MIN, PAUSES * gap)
         if (earlier >= KNOWN_MIN or _whole(case, row["service"])) and row["count"] >= SHARE_MIN * since and goes_on:
-            found.append(row)
-    if not found:
-        return []
-    top = found[0]
-    began: datetime = min(row["first"] for row in found[:SHOWN])
-    more = f", and {len(found) - 1} more wordings" if len(found) > 1 else ""
-    patterns = [row["pattern"] for row in found]
-    return [
-        Finding(
-            id="kinds/warnings-new",
-            rule="kinds",
-            claim=f"{top['count']} warnings of {top['service']} since {began:%H:%M} UTC say what it never said before"
-            f" and go on: “{top['example'][:160]}”{more}",
-            severity=Severity.WARNING,
-            at=began,
-            service=top["service"],
-            evidence=observation_ids(told.filter(inside & pl.col("pattern").is_in(patterns))),
-            data={
-                "wordings": [
-                    {"service": row["service"], "count": row["count"], "example": row["example"][:300]}
-                    for row in found[:SHOWN]
-                ]
-            },
+            in_way = row["harm"] or not _works_on(case, mine, first) or _crowd_came(case, first)
+            (grave if in_way else remarks).append(row)
+    found = []
+    for rows, name, severity in ((grave, "warnings-new", Severity.WARNING), (remarks, "remarks-new", Severity.INFO)):
+        if rows:
+            found.append(_finding(rows, name, severity, told.filter(inside)))
+    return found
+
+
+def _works_on(case: Case, mine: pl.DataFrame, first: datetime) -> bool:
+    """Whether the one who warns says as much else as before; True where too little was to be expected to tell."""
+    other = mine.filter(~pl.col("level").is_in(WARNED))
+    start = max(case.counted_from, first - timedelta(hours=2))
+    minutes = [(first - start).total_seconds() / 60, (case.now - first).total_seconds() / 60]
+    if minutes[0] < 1:
+        return True
+    before, after = (
+        other.filter(pl.col("at").is_between(*span, closed="left")).height
+        for span in ((start, first), (first, case.now))
+    )
+    expected = before / minutes[0] * minutes[1]
+    return before < EXPECTED_MIN or expected < EXPECTED_MIN or after >= WORKS_ON * expected
+
+
+def _crowd_came(case: Case, first: datetime) -> bool:
+    """Whether one route got far more than its usual share of all requests since then, as the edge counts them."""
+    until = case.now - LATE
+    edge = case.frames.edge.filter(pl.col("route").is_not_null())
+    sides = [
+        dict(part.group_by("route").agg(pl.col("requests").sum()).sort("route").iter_rows())
+        for part in (
+            edge.filter(pl.col("at").is_between(start, end, closed="left"))
+            for start, end in ((first - timedelta(hours=2), first), (first, until))
         )
     ]
+    total_0, total_1 = (sum(side.values()) for side in sides)
+    if total_0 <= 0 or total_1 <= 0:
+        return False
+    for route, n in sides[1].items():
+        usual = sides[0].get(route, 0.0) / total_0
+        if n / total_1 - usual >= CROWD_SHARE and z_score(n, total_1, sides[0].get(route, 0.0), total_0) >= CROWD_Z:
+            return True
+    return False
+
+
+def _finding(rows: list[dict[str, Any]], name: str, severity: Severity, told: pl.DataFrame) -> Finding:
+    top = rows[0]
+    began: datetime = min(row["first"] for row in rows[:SHOWN])
+    more = f", and {len(rows) - 1} more wordings" if len(rows) > 1 else ""
+    kept = "" if severity >= Severity.WARNING else "; none tells of harm that is left"
+    return Finding(
+        id=f"kinds/{name}",
+        rule="kinds",
+        claim=f"{top['count']} warnings of {top['service']} since {began:%H:%M} UTC say what it never said before"
+        f" and go on{kept}: “{top['example'][:160]}”{more}",
+        severity=severity,
+        at=began,
+        service=top["service"],
+        evidence=observation_ids(told.filter(pl.col("pattern").is_in([row["pattern"] for row in rows]))),
+        data={
+            "wordings": [
+                {"service": row["service"], "count": row["count"], "example": row["example"][:300]}
+                for row in rows[:SHOWN]
+            ]
+        },
+    )

@@ -111,6 +111,11 @@ def z_score(failing_1: float, requests_1: float, failing_0: float, requests_0: f
     return (p_1 - p_0) / spread
 
 
+def poisson_z(got: float, expected: float) -> float:
+    """Return the square-root z of a count against its expectation (variance-stabilised, Anscombe 1948)."""
+    return 2 * (math.sqrt(got + 0.375) - math.sqrt(expected + 0.375))
+
+
 def spans(case: Case) -> tuple[datetime, datetime, datetime, datetime]:
     """
     Return (before start, before end, after start, after end) around the onset, or around the window's

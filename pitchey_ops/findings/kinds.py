@@ -9,7 +9,7 @@ imitates an error weighs as one line among the others.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from importlib.resources import files
 
@@ -19,12 +19,12 @@ from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
 from ..models.observation import Observed
 from ..yaml_text import read_yaml
 from ._grouping import group_messages
-from ._new_warnings import new_warnings
+from ._new_warnings import PAUSE_MIN, PAUSES, new_warnings
 from ._payloads import ascii_only
 from ._troubles import OTHERS, VAGUE, signals_of
 from .case import Case, observation_ids
 from .onset import Onset
-from .users import failing_all_along
+from .users import failing_all_along, served_as_before
 
 RULE = "kinds"
 ENTRIES_MIN = 5
@@ -37,6 +37,10 @@ FAILING_SHARE = 0.1
 """Failing share (0-1) of a service's logged requests from which its warnings count as errors."""
 LOST = (400, 409, 415, 422)
 """Refusals that are a service's own word about what it was sent."""
+ONE_CLIENT = 0.6
+"""Part of these by one house, from which they are its own affair."""
+ENDED = 0.3
+"""Strength that is left of what has ended, while users are served as before."""
 DOUBT_S = 300.0
 """An onset that is known less closely dates no kind of error."""
 COUNTED_MIN = 5.0
@@ -44,9 +48,14 @@ COUNTED_MIN = 5.0
 BROWSERS = "js_errors_new"
 EXTENSIONS = (
     r"(?i)\b(?:chrome|moz|safari(?:-web)?|edge|opera|ms-browser)-extension:|webkit-masked-url:"
-    r"|extension context invalidated|resizeobserver loop"
+    r"|extension context invalidated|resizeobserver loop|webkit\.messagehandlers|__gcrweb|\btranslated-(?:ltr|rtl)\b"
+    r"|_autofillcallbackhandler|instantsearchsdkjsbridge|object not found matching id|fb_xd_fragment|\btop\.globals\b"
+    r"|originalcreatenotification|conduitpage|atomicfindclose|bmi_safeaddonload|ebcallbackmessagereceived"
 )
-"""What a visitor's own extension throws on any site, and what browsers say of no fault at all."""
+"""
+What extensions, translators, in-app browsers and mail scanners of visitors throw on any site, as error trackers list it
+(Sentry's filter of browser extensions), and what browsers say of no fault at all.
+"""
 OWN_FILES = r"(?i)(?:https?://|/assets/)[^\s:?#]+\.m?js\b"
 """An error with a file of ours in it is ours to explain, whoever's extension stands beside it in the stack."""
 SCRIPT_ERRORS = (
@@ -170,8 +179,11 @@ def kinds(case: Case) -> RuleResult:
     rest = errors.filter(~claimed & pl.col("hard") & ~pl.col("visit"))
     total = sum(max(0.0, n - expected) for kind, _, n, expected in rows if kind.level == "error" or kind.counts) or 1.0
     found = [_finding(kind, hits, n, expected, total, case) for kind, hits, n, expected in rows]
-    for kind, hits, n, expected in _unexplained(rest, since, usual, case):
-        found.append(_finding(kind, hits, n, expected, total + n - expected, case))
+    unknown = _unexplained(rest, since, usual, case)
+    found += [_finding(kind, hits, n, expected, total + n - expected, case) for kind, hits, n, expected in unknown]
+    served = served_as_before(case)
+    told = zip(found, [*rows, *unknown], strict=True)
+    found = [_passed(one) if served and _is_over(hits, case) else one for one, (_, hits, *_) in told]
     warned = errors.filter(~in_words & ~pl.col("hard") & ~pl.col("visit"))
     return found + new_warnings(case, warned, logs.filter(pl.col("at") < case.end))
 
@@ -321,14 +333,27 @@ def _taken_seriously(case: Case, errors: pl.DataFrame, since: datetime) -> pl.Da
     """
     Take the warnings of services whose requests fail for their errors: some call nothing else an error.
 
-    Before and after alike, so that what they always warn of stays usual.
+    Before and after alike, so that what they always warn of stays usual. What one client or one house (a /24) alone is
+    refused is its own affair: a script, a trial, a class.
     """
     served = case.bad_requests.filter(pl.col("at") >= since).with_columns(
-        lost=pl.col("failed") | pl.col("status").is_in(list(LOST))
+        lost=pl.col("failed") | pl.col("status").is_in(list(LOST)),
+        who=pl.coalesce(pl.col("ip").str.extract(r"^(\d+\.\d+\.\d+)\.\d+$"), "ip", "user_id"),
     )
+    refused = served.filter(pl.col("lost") & ~pl.col("failed"))
+    alone = (
+        refused.filter(pl.col("who").is_not_null())
+        .group_by("service", "who")
+        .len()
+        .group_by("service")
+        .agg(pl.col("len").max() >= ONE_CLIENT * pl.col("len").sum())
+        .filter("len")
+        .get_column("service")
+    )
+    lost = pl.col("failed") | (pl.col("lost") & ~pl.col("service").is_in(alone.implode()).fill_null(value=False))
     failing = (
         served.group_by("service")
-        .agg(pl.col("lost").sum().alias("n"), pl.col("lost").mean().alias("share"))
+        .agg(lost.sum().alias("n"), lost.mean().alias("share"))
         .filter((pl.col("n") >= ENTRIES_MIN) & (pl.col("share") >= FAILING_SHARE))
     )
     names = failing.get_column("service").drop_nulls().to_list()
@@ -489,6 +514,24 @@ def _mask(frame: pl.DataFrame, kind: Kind) -> pl.Series:
     if kind.level == "error":
         chosen = chosen & pl.col("hard")
     return frame.select(chosen.alias("chosen")).get_column("chosen")
+
+
+def _is_over(hits: pl.DataFrame, case: Case) -> bool:
+    """Whether the newest of *hits* is so old that it goes on no more: five minutes, and five of their usual gaps."""
+    first, last = hits.get_column("at").min(), hits.get_column("at").max()
+    if not isinstance(first, datetime) or not isinstance(last, datetime):
+        return False
+    return case.now - last > max(PAUSE_MIN, PAUSES * (last - first) / max(1, hits.height - 1))
+
+
+def _passed(found: Finding) -> Finding:
+    """Return *found* as what has passed and left no user unserved: told, and of little weight."""
+    return replace(
+        found,
+        claim=f"{found.claim}; it has ended, and users are served as before",
+        severity=Severity.INFO,
+        signals=tuple(replace(one, strength=one.strength * ENDED) for one in found.signals),
+    )
 
 
 def _finding(kind: Kind, hits: pl.DataFrame, n: int, expected: float, total: float, case: Case) -> Finding:

@@ -123,11 +123,14 @@ def _nats(k: float, n: float) -> float:
 def _whose(case: Case, routes: list[str], since: datetime) -> tuple[int, float, bool]:
     """
     Return how many refusals the logs hold, the share (0-1) of accused and odd addresses, and whether it is one client.
+
+    What the logs write below a route (``/api/pitches/undefined``) the edge counts as that route.
     """
     mine = case.bad_requests.filter(pl.col("at") >= since).with_columns(
         route_of(pl.coalesce("url", "component", "service")).alias("route")
     )
-    mine = mine.filter(pl.col("route").is_in(routes) & _refusal())
+    below = [pl.col("route").str.starts_with(f"{route}/") for route in routes if route.strip("/")]
+    mine = mine.filter(pl.any_horizontal(pl.col("route").is_in(routes), *below) & _refusal())
     if mine.is_empty():
         return 0, 0.0, False
     table = case.clients

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 
 from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
+from ._attack_logins import attempts
 from ._attack_web import GUESSES_TOGETHER
 from ._clients import in_any
-from .attacks import BlockPlan, block_list, indicators
+from ._requests import poisson_z
+from .attacks import BlockPlan, attackers, block_list, indicators
 from .case import Case
 
 RULE = "security"
@@ -39,6 +42,15 @@ SLOWEST = 0.1
 """Below this pace it is the background that every site has (doors are tried at any time); strength that is left."""
 OURS_SHARE = 0.4
 """Strength left where every accused address is our own or a monitor's: then somebody here knows, or must be asked."""
+KNOWN_MIN = timedelta(minutes=30)
+"""So long a stretch of former days must be seen, before the door is known to be tried as ever."""
+REQUESTS_MIN = 100
+"""And so many requests to a service, before a share of them is known."""
+LATELY = timedelta(minutes=20)
+MORE = 1.3
+Z_MORE = 3.0
+"""Failed sign-ins against then, and how sure, from which somebody tries more than ever."""
+FEW_TRIES = 5
 BACKGROUND = frozenset({"logins", "scanner"})
 HEAVY_MIN = 60
 HEAVY_SHARE = 0.03
@@ -101,6 +113,9 @@ def _suspicious(case: Case, suspicious: pl.DataFrame) -> Finding:
     claim = f"{suspicious.height} addresses look odd but did too little to be accused"
     if heavy:
         claim += f"; they send {theirs / max(1, everything):.0%} of the requests that were logged"
+    if heavy and _odd_as_ever(case, suspicious):
+        heavy = False
+        claim += ", as much as last week"
     return Finding(
         id=f"{RULE}/suspicious",
         rule=RULE,
@@ -109,6 +124,24 @@ def _suspicious(case: Case, suspicious: pl.DataFrame) -> Finding:
         evidence=_cited(suspicious.iter_rows(named=True)),
         data={"addresses": suspicious.get_column("address").head(50).to_list(), "requests": theirs},
     )
+
+
+def _odd_as_ever(case: Case, suspicious: pl.DataFrame) -> bool:
+    """Whether odd addresses ask each service for no more of all than in the days that the stores still show."""
+    asked = pl.col("url").is_not_null() & pl.col("ip").is_not_null() & pl.col("service").is_not_null()
+    logs = case.frames.logs.filter(asked)
+    earlier, window = logs.filter(pl.col("at") < case.window.start), _inside(case, logs)
+    theirs = window.filter(pl.col("ip").is_in(suspicious.get_column("address").implode()))
+    then = attackers(earlier, protected=case.protected)
+    odd = then.filter(pl.col("verdict") != "benign").get_column("address").implode()
+    expected = 0.0
+    for name in theirs.get_column("service").unique().sort().to_list():
+        mine = earlier.filter(pl.col("service") == name)
+        if mine.height < REQUESTS_MIN:
+            return False
+        share = mine.filter(pl.col("ip").is_in(odd)).height / mine.height
+        expected += share * window.filter(pl.col("service") == name).height
+    return theirs.height <= MORE * expected or poisson_z(theirs.height, expected) < Z_MORE
 
 
 def groups_of(row: dict[str, Any]) -> set[str]:
@@ -144,8 +177,11 @@ def _finding(case: Case, group: str, rows: list[dict[str, Any]]) -> Finding:
     minutes = max(1.0, (case.end - began).total_seconds() / 60)
     pace = sum(_deeds(row, group) for row in rows) / minutes
     slow = not let_in and pace < SLOW_PER_MIN
+    usual = group == "logins" and not let_in and _as_ever(case, rows)
+    slow = slow or usual
     ours = not let_in and all(in_any(row["address"], case.protected) for row in rows)
-    share = 1.0 if let_in else min(1.0, max(SLOWEST, pace / FULL_PER_MIN)) * (OURS_SHARE if ours else 1.0)
+    pace_share = SLOWEST if usual else min(1.0, max(SLOWEST, pace / FULL_PER_MIN))
+    share = 1.0 if let_in else pace_share * (OURS_SHARE if ours else 1.0)
     signals = [Signal(name=signal, strength=_strength(rows) * share)]
     if let_in:
         signals.append(Signal(name="success_after_failures"))
@@ -153,7 +189,10 @@ def _finding(case: Case, group: str, rows: list[dict[str, Any]]) -> Finding:
     if let_in:
         claim += f"; {len(let_in)} got in after failures: “{let_in[0]['address']}”"
     if slow:
-        claim += f", slowly: {pace:.1f} a minute all together, as the internet does at any time"
+        claim += (
+            f", {'as last week' if usual else 'slowly'}: {pace:.1f} a minute all together, as the internet does"
+            " at any time"
+        )
     if ours:
         claim += ", all of them our own or our monitors': a test, or a machine that was taken; ask who runs it"
     payloads = sorted({kind for row in rows for kind in row["payload_kinds"]})
@@ -177,6 +216,48 @@ def _finding(case: Case, group: str, rows: list[dict[str, Any]]) -> Finding:
             "payload_kinds": payloads,
         },
     )
+
+
+def _as_ever(case: Case, rows: list[dict[str, Any]]) -> bool:
+    """
+    Whether sign-ins fail no more often than in the days that the stores still show, and nobody tries more than then.
+
+    Of the services that accused addresses called, now (as a whole and lately) against then. False where too little of
+    then was seen.
+    """
+    logs = case.frames.logs.filter((pl.col("at") < case.end) & pl.col("service").is_not_null())
+    earlier, window = (
+        logs.filter(one) for one in (pl.col("at") < case.window.start, pl.col("at") >= case.window.start)
+    )
+    addresses = [row["address"] for row in rows]
+    services = window.filter(pl.col("ip").is_in(addresses)).get_column("service").unique().sort().to_list()
+    per_min, most_then = 0.0, 0
+    for name in services:
+        mine = earlier.filter(pl.col("service") == name)
+        first, last = mine.get_column("at").min(), mine.get_column("at").max()
+        if not isinstance(first, datetime) or not isinstance(last, datetime) or last - first < KNOWN_MIN:
+            return False
+        failed = _failed(mine)
+        per_min += failed.height / ((last - first).total_seconds() / 60)
+        most_then = max(most_then, _most(failed))
+    failed = _failed(window.filter(pl.col("service").is_in(services)))
+    start = max([case.frames.log_seen_from.get(name, case.window.start) for name in services] or [case.window.start])
+    for since in (start, case.now - LATELY, case.now - LATELY / 2):
+        minutes = (case.now - max(since, start)).total_seconds() / 60
+        n, expected = failed.filter(pl.col("at") >= since).height, per_min * minutes
+        if n > MORE * expected and poisson_z(n, expected) >= Z_MORE:
+            return False
+    return per_min > 0 and _most(failed) <= max(FEW_TRIES, MORE * most_then)
+
+
+def _failed(logs: pl.DataFrame) -> pl.DataFrame:
+    """Return the sign-ins that failed, one row each: ``at``, ``ip``."""
+    return attempts(logs).filter(pl.col("outcome") != "ok").unique(["at", "ip", "account"], maintain_order=True)
+
+
+def _most(failed: pl.DataFrame) -> int:
+    """Return how many failed sign-ins the busiest address has."""
+    return int(failed.group_by("ip").len().get_column("len").max() or 0) if failed.height else 0  # type: ignore[arg-type]
 
 
 def _strength(rows: list[dict[str, Any]]) -> float:

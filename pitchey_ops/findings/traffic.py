@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from datetime import timedelta
 
 import polars as pl
 
 from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
 from ._attack_shapes import asked_of, shifted
-from ._requests import LATE, Requests, requests, spans
+from ._requests import LATE, Requests, poisson_z, requests, spans
 from .case import Case, observation_ids
 
 RULE = "traffic"
@@ -20,6 +19,9 @@ FLOOD = 3.5
 """From here on more traffic is a symptom by itself; below, a newsletter brings as many."""
 NORMAL = 1.5
 RATE_LIMITED_SHARE = 0.02
+LIMITED_MIN = 10
+ONE_CLIENT = 0.9
+"""Part of the logged 429s by one client, from which nobody else is limited."""
 DESERTED_MIN = 25.0
 """Requests to be expected since then, from which a route is busy enough to be missed."""
 DESERTED_SHARE = 0.2
@@ -126,10 +128,10 @@ def _deserted(case: Case, seen: Requests) -> list[Finding]:
     quiet = []
     for route, n in sorted(earlier.items()):
         expected, got = n / minutes[0] * minutes[1], later.get(route, 0.0)
-        if expected >= DESERTED_MIN and got <= DESERTED_SHARE * expected and _poisson_z(got, expected) <= -Z_CLEAR:
+        if expected >= DESERTED_MIN and got <= DESERTED_SHARE * expected and poisson_z(got, expected) <= -Z_CLEAR:
             quiet.append((route, expected, got))
     expected, got = sum(earlier.values()) / minutes[0] * minutes[1], sum(later.values())
-    if expected >= 2 * DESERTED_MIN and got <= EMPTY_SHARE * expected and _poisson_z(got, expected) <= -Z_CLEAR:
+    if expected >= 2 * DESERTED_MIN and got <= EMPTY_SHARE * expected and poisson_z(got, expected) <= -Z_CLEAR:
         quiet.insert(0, ("everything", expected, got))
     if not quiet:
         return []
@@ -147,11 +149,6 @@ def _deserted(case: Case, seen: Requests) -> list[Finding]:
             data={"routes": [{"route": name, "expected": e, "requests": k} for name, e, k in quiet[:12]]},
         )
     ]
-
-
-def _poisson_z(got: float, expected: float) -> float:
-    """Return the square-root z of a count against its expectation (variance-stabilised, Anscombe 1948)."""
-    return 2 * (math.sqrt(got + 0.375) - math.sqrt(expected + 0.375))
 
 
 def _few(case: Case) -> list[Finding]:
@@ -181,14 +178,24 @@ def _limited(case: Case) -> list[Finding]:
     turned_away = float(edge.filter(pl.col("status") == 429).get_column("requests").sum())
     if not total or turned_away / total < RATE_LIMITED_SHARE:
         return []
+    alone = _one_is_limited(case)
     return [
         Finding(
             id=f"{RULE}/limited",
             rule=RULE,
-            claim=f"{turned_away / total:.1%} of requests are turned away with 429",
-            severity=Severity.WARNING,
+            claim=f"{turned_away / total:.1%} of requests are turned away with 429"
+            + (", all of one client: the limit does what it is for" if alone else ""),
+            severity=Severity.INFO if alone else Severity.WARNING,
             evidence=observation_ids(edge),
-            signals=(Signal(name="rate_limited_users", strength=min(1.0, turned_away / total / 0.1)),),
+            signals=() if alone else (Signal(name="rate_limited_users", strength=min(1.0, turned_away / total / 0.1)),),
             data={"share": turned_away / total},
         )
     ]
+
+
+def _one_is_limited(case: Case) -> bool:
+    """Whether the logs show one client behind nearly all that is turned away; False where they show too few."""
+    turned = case.bad_requests.filter((pl.col("at") >= case.since) & (pl.col("status") == 429))
+    who = turned.select(pl.coalesce("user_id", "ip").alias("who")).drop_nulls()
+    most = who.group_by("who").len().get_column("len").max() if who.height else 0
+    return who.height >= LIMITED_MIN and isinstance(most, int) and most >= ONE_CLIENT * who.height

@@ -182,6 +182,15 @@ def failing_all_along(case: Case) -> bool:
     return isinstance(told, list) and any(finding.id == f"{RULE}/failing-all-along" for finding in told)
 
 
+def served_as_before(case: Case) -> bool:
+    """Whether requests of users were seen, and seen to succeed as before."""
+    told = users(case)
+    if not isinstance(told, list):
+        return False
+    names = {signal.name for finding in told for signal in finding.signals}
+    return "users_not_failing" in names and not names & {"users_failing", "users_refused"}
+
+
 def _broken_route(
     seen: Requests, before: tuple[datetime, datetime], after: tuple[datetime, datetime]
 ) -> tuple[str, float, float, float] | None:
