@@ -16,7 +16,7 @@ import pytest
 from pitchey_ops import frames
 from pitchey_ops.diagnosis.verdict import decide
 from pitchey_ops.diagnosis.weigh import weigh
-from pitchey_ops.findings import assets, auth, kinds, latency, monitoring, probes, traffic, users
+from pitchey_ops.findings import assets, auth, kinds, latency, monitoring, probes, security, traffic, users, vitals
 from pitchey_ops.findings._attack_shapes import asked_of, new_shapes, shape_of, usual_shapes
 from pitchey_ops.findings.attacks import attackers
 from pitchey_ops.findings.case import Case
@@ -33,6 +33,7 @@ from pitchey_ops.runbooks.analyse import analyse
 from pitchey_ops.runbooks.catalogue import RUNBOOKS
 from pitchey_ops.runbooks.context import RunContext
 from pitchey_ops.settings import load
+from pitchey_ops.sources.frontend import Asset
 from pitchey_ops.steps import steps_of
 
 END = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -193,7 +194,8 @@ def warns(message: str, since: datetime, until: datetime = END, service: str = "
     ]
 
 
-ODD = "envelope sent without a countersignature, kept aside"
+ODD = "envelope left without a countersignature, notary refused it"
+REMARK = "envelope without a countersignature, filed under drafts"
 
 
 @pytest.mark.parametrize(
@@ -211,6 +213,61 @@ def test_new_warnings_that_go_on_are_no_calm_day(rows: list[Row], told: bool) ->
     """In words that nobody knows, and yet: it was never said before, in numbers, and it does not stop."""
     found = said(kinds.kinds(case(logs=quiet() + rows)))
     assert ("kinds/warnings-new" in found) is told
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(REMARK, id="tells of nothing that went wrong"),
+        pytest.param("notary refused the envelope, accepted at the 2nd try", id="made good"),
+        pytest.param("tag has an invalid checkbox, ignored", id="meant so"),
+        pytest.param("could not refresh the list, using the cached one", id="kept from everybody"),
+    ],
+)
+def test_a_new_remark_is_told_and_stands_in_nobodys_way(text: str) -> None:
+    """A day without a new remark is rare; what is left undone is another matter."""
+    found = said(kinds.kinds(case(logs=quiet() + warns(text, LATER))))
+    assert found["kinds/remarks-new"].severity == Severity.INFO
+    assert "kinds/warnings-new" not in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "volume at 94 % of 40 GB",
+        "certificate of the notary expires in 5 days",
+        "pages of the ledger are corrupt, ignored",
+        "envelope could not be stored",
+        "envelope: attempt of 3, not delivered",
+        "dokument zapisać się nie udało",
+        "письмо не отправлено",
+    ],
+)
+def test_harm_that_is_left_or_that_comes_is_in_the_way_whatever_else_is_said(text: str) -> None:
+    """Loss, exhaustion ahead, work not done, and a tongue that nobody here reads."""
+    found = said(kinds.kinds(case(logs=quiet() + warns(text, LATER))))
+    assert found["kinds/warnings-new"].severity == Severity.WARNING
+
+
+def test_no_words_reassure_of_somebody_who_works_less_than_before() -> None:
+    """What it says beside the warning stopped when the warning began: then something is not done."""
+    work = [
+        {"at": START + timedelta(seconds=20 * n), "service": "nda", "level": "info", "message": "signed"}
+        for n in range(180)
+    ]
+    idle = [row for row in work if row["at"] < LATER]
+    assert "kinds/warnings-new" not in said(kinds.kinds(case(logs=quiet() + work + warns(REMARK, LATER))))
+    assert "kinds/warnings-new" in said(kinds.kinds(case(logs=quiet() + idle + warns(REMARK, LATER))))
+
+
+def test_no_words_reassure_while_one_route_gets_far_more_than_its_share() -> None:
+    """Who walks around a limit is remarked upon in the mildest words, and asks for one thing all the time."""
+    ordinary = at_edge("/api/browse", 200, 40, START - timedelta(hours=1), END)
+    ordinary += at_edge(SEARCH, 200, 5, START - timedelta(hours=1), END)
+    crowd = at_edge(SEARCH, 200, 60, LATER, END)
+    logs = quiet() + warns(REMARK, LATER)
+    assert "kinds/warnings-new" not in said(kinds.kinds(case(logs=logs, edge=ordinary)))
+    assert "kinds/warnings-new" in said(kinds.kinds(case(logs=logs, edge=ordinary + crowd)))
 
 
 def test_a_service_that_was_never_seen_before_has_no_new_warnings() -> None:
@@ -249,6 +306,38 @@ def test_warnings_of_a_service_that_fails_are_its_errors() -> None:
     )
     assert signals(past + warns("ledger refuses the entry", LATER, service="investor") + calm) == set()
     assert "schema_errors" in signals(past + lines + failing)
+
+
+@pytest.mark.parametrize(("house", "hard"), [("203.0.113", False), (None, True)])
+def test_what_one_house_alone_is_refused_makes_no_warning_an_error(house: str | None, hard: bool) -> None:
+    """A partner's trial or a class of students is refused what it sends wrong; it is not the service that fails."""
+    lines = warns("ledger refuses the entry", LATER, service="investor")
+    refused = [
+        asks(
+            "/api/investor/interest", LATER + timedelta(seconds=30 * n),
+            f"{house}.{n % 9}" if house else f"198.51.{n % 9}.7", service="investor", status=422,
+        )
+        for n in range(40)
+    ]  # fmt: skip
+    told = kinds.kinds(case(logs=quiet(service="investor") + lines + refused))
+    assert isinstance(told, list)
+    assert any(one.name == "errors_unexplained" for found in told for one in found.signals) is hard
+
+
+def test_what_has_ended_while_users_are_served_as_before_weighs_little() -> None:
+    """A database that moved and was back within a minute is told; nobody need be woken."""
+    edge = at_edge("/api/browse", 200, 40, START - timedelta(hours=2), END)
+    lines = [
+        row | {"level": "error"} for row in warns("FATAL: 57P01 terminating connection", LATER, service="database")
+    ]
+    over = [row for row in lines if row["at"] < LATER + timedelta(minutes=5)]
+    past = quiet(service="database")
+    going = said(kinds.kinds(case(logs=past + lines, edge=edge)))["kinds/db-refused"]
+    ended = said(kinds.kinds(case(logs=past + over, edge=edge)))["kinds/db-refused"]
+    assert (going.severity >= Severity.WARNING, ended.severity) == (True, Severity.INFO)
+    assert ended.signals[0].strength < 0.5 * going.signals[0].strength
+    unseen = said(kinds.kinds(case(logs=past + over)))["kinds/db-refused"]
+    assert unseen.severity >= Severity.WARNING
 
 
 def test_a_trouble_that_grew_slowly_is_heard_though_its_onset_is_late() -> None:
@@ -602,6 +691,30 @@ def test_a_run_of_wrong_passwords_is_no_symptom_where_people_get_in() -> None:
     assert verdict(unseen, denied) == "inconclusive"
 
 
+def test_when_lines_began_is_no_symptom_while_users_are_served_as_before() -> None:
+    """What they say is weighed by itself; a series of requests is another matter, and so is a doubt about times."""
+    lines = finding("onset/overall", severity=Severity.WARNING, symptoms=["errors:deployer"])
+    deployed = finding("deployments/1", severity=Severity.WARNING)
+    requests = finding("onset/overall", severity=Severity.WARNING, symptoms=["errors:deployer", "edge_5xx:all"])
+    untimed = finding("users/not-failing", "users_not_failing", "api_answers", "traffic_normal", "auth_normal")
+    assert verdict(CALM, lines, deployed) == "healthy"
+    assert verdict(CALM, requests) == "inconclusive"
+    assert verdict(CALM, requests, deployed) == "inconclusive"
+    assert verdict(CALM, deployed) == "inconclusive"
+    assert verdict(untimed, lines) == "inconclusive"
+
+
+def test_refused_tokens_are_no_symptom_while_people_get_and_stay_in() -> None:
+    """A partner tries its first calls, a key is rotated and old tokens are asked for anew: nobody is shut out."""
+    tokens = finding("kinds/token-signature-errors", "token_signature_errors", severity=Severity.CRITICAL)
+    others = finding("kinds/x", "token_signature_errors", "db_slow", severity=Severity.CRITICAL)
+    unseen = finding("users/not-failing", "users_not_failing", "latency_normal", "api_answers", "traffic_normal")
+    rest = finding("workers/normal", "worker_outcomes_normal", "no_attack_seen", "log_flow_seen")
+    assert verdict(CALM, rest, tokens) == "healthy"
+    assert verdict(CALM, rest, others) != "healthy"
+    assert verdict(unseen, rest, tokens) != "healthy"
+
+
 def test_nothing_is_called_healthy_where_nobody_saw_how_long_answers_take() -> None:
     """All requests succeed, each after ten seconds: that is no calm day, and nobody would have seen it."""
     blind = [NotChecked(rule="latency", because="no response times were seen")]
@@ -617,3 +730,119 @@ def test_people_who_are_turned_away_are_an_incident_whatever_the_cause() -> None
     refused = finding("users/refused", "users_refused", severity=Severity.WARNING)
     calm = finding("x/1", "latency_normal", "api_answers", "traffic_normal")
     assert verdict(refused, calm) == "incident"
+
+
+# --- The site was released and nobody sees how pages feel ----------------------------------------------------
+
+RELEASED = END - timedelta(minutes=25)
+ROUTES = ("/", "/pitches", "/api/browse", "/api/pitches", SEARCH, "/api/messages", "/api/auth/verify", "/api/x", CREATE)
+
+
+def used(after: float = 6.0, *, files: list[Asset] | None = None, complaints: bool = True) -> Case:
+    """Return a site that was released, whose every route is asked for *after* times a minute since then, 6 before."""
+    edge = [row for route in ROUTES for row in at_edge(route, 200, 6.0, START - timedelta(hours=1), RELEASED)]
+    edge += [row for route in ROUTES for row in at_edge(route, 200, after, RELEASED, END)]
+    script = Asset(url="https://x/assets/a-4f9c2a1b77.js", role="script", status=200, problem=None, size_bytes=9_000)
+    found = seen("frontend/assets/all", tuple([script] if files is None else files), share=1.0)
+    views = [
+        {"at": RELEASED + timedelta(minutes=n), "service": "frontend", "level": "info", "message": "page view"}
+        for n in range(20)
+    ]
+    return case(
+        edge=edge,
+        logs=views if complaints else [],
+        deployments=[{"at": RELEASED, "script": "pitchey-frontend", "version": "v9", "observation": "sentry/releases"}],
+        observations={**found, **seen("sentry/issues/all", ())},
+    )
+
+
+def told_of_release(whole: Case) -> Severity:
+    """Return how gravely the release is told."""
+    return said(vitals.unseen_release(whole))["site-release/unseen"].severity
+
+
+def test_a_release_leaves_no_doubt_where_people_use_the_pages_as_before() -> None:
+    """Pages that fail their people lose them; their calls are counted whatever the figures of Web Vitals show."""
+    assert told_of_release(used()) == Severity.INFO
+
+
+@pytest.mark.parametrize(
+    "doubtful",
+    [
+        pytest.param(used(3.5), id="people leave"),
+        pytest.param(used(files=[]), id="no file was read"),
+        pytest.param(used(complaints=False), id="browsers could not complain"),
+        pytest.param(
+            used(files=[Asset(url="https://x/a.js", role="script", status=404, problem="missing")]), id="a file is gone"
+        ),
+        pytest.param(
+            used(files=[Asset(url="https://x/a.js", role="script", status=200, problem=None, size_bytes=3_000_000)]),
+            id="a file is heavy",
+        ),
+    ],
+)
+def test_a_release_stays_in_doubt_where_any_of_that_is_missing(doubtful: Case) -> None:
+    """None of it alone shows that pages feel well."""
+    assert told_of_release(doubtful) == Severity.WARNING
+
+
+# --- The door is tried as ever ---------------------------------------------------------------------------------
+
+
+def knocks(start: datetime, end: datetime, every_s: float, *, tries_each: int = 1) -> list[Row]:
+    """Return failed sign-ins of many addresses, one after another."""
+    count = int((end - start).total_seconds() / every_s)
+    return [
+        {"at": start + timedelta(seconds=every_s * n), "service": "auth", "level": "warn", "message": "login failed",
+         "event": "login_failed", "account": f"guess{n // tries_each}", "ip": f"185.{n // tries_each % 250}.7.9",
+         "user_agent": "Mozilla/5.0 guess", "observation": "logs/service/auth"}
+        for n in range(count)
+    ]  # fmt: skip
+
+
+def door(rows: list[Row]) -> Finding:
+    """Return what is said of those who guess passwords."""
+    return said(security.security(case(logs=rows)))["security/logins"]
+
+
+def test_a_door_that_is_tried_as_ever_is_no_attack() -> None:
+    """At the pace of last week, by as many, each a little: the internet does so at any time."""
+    then = knocks(WEEK_AGO, WEEK_AGO + timedelta(hours=4), 20)
+    found = door(then + knocks(START, END, 20))
+    assert (found.severity, found.signals[0].strength) == (Severity.INFO, security.SLOWEST * 1.0)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param(knocks(START, END, 20), id="last week was not seen"),
+        pytest.param(
+            knocks(WEEK_AGO, WEEK_AGO + timedelta(hours=4), 60) + knocks(START, END, 20), id="three times as many"
+        ),
+        pytest.param(
+            knocks(WEEK_AGO, WEEK_AGO + timedelta(hours=4), 20) + knocks(START, END, 20)
+            + knocks(END - timedelta(minutes=9), END, 12), id="many more lately",
+        ),
+        pytest.param(
+            knocks(WEEK_AGO, WEEK_AGO + timedelta(hours=4), 20) + knocks(START, END, 20, tries_each=30),
+            id="one tries much",
+        ),
+    ],
+)  # fmt: skip
+def test_more_tries_than_ever_are_an_attack(rows: list[Row]) -> None:
+    """A rise, a sudden one, or one who tries far more than anybody did, is not the usual rattling."""
+    assert door(rows).severity >= Severity.WARNING
+
+
+def test_one_client_that_a_limit_holds_back_hurts_nobody_else() -> None:
+    """A limit that turns one away does what it is for; one that turns many away hurts them."""
+    edge = at_edge("/api/browse", 200, 40, START - timedelta(hours=2), END) + at_edge("/api/browse", 429, 9, START, END)
+
+    def limited(*ips: str) -> Finding:
+        rows = [
+            asks("/api/browse", LATER + timedelta(seconds=20 * n), ips[n % len(ips)], status=429) for n in range(40)
+        ]
+        return said(traffic.traffic(case(edge=edge, logs=rows)))["traffic/limited"]
+
+    assert (limited("203.0.113.9").severity, limited("203.0.113.9").signals) == (Severity.INFO, ())
+    assert limited(*PEOPLE).severity == Severity.WARNING

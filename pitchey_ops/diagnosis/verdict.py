@@ -29,6 +29,11 @@ WELL_BELOW = 0.5
 """Part of the limit of P95 up to which answers are in time, whatever they took before."""
 TIMES = "latency"
 """The rule that looks at how long answers take: who answers late serves nobody well, and fails nobody."""
+LINES = "errors:"
+"""How the name of a series of error lines begins."""
+DEPLOYED = "deployments"
+AT_THE_DOOR = frozenset({"token_signature_errors"})
+"""Signals of which everybody who signs in would feel it."""
 OURS = frozenset({"api_unreachable", "api_partly_failing"})
 """Of these, what only our own probes tell: a network or proxy of ours fails them, too."""
 COUNTED = 0.5
@@ -55,7 +60,10 @@ def decide(
 
     ``healthy`` takes five things: "nothing is wrong" leads clearly, no rule saw a symptom, requests of users
     were seen to succeed, how long answers take was seen, and every group of sources that the runbook needs was seen
-    (*unmet_needs* is empty). ``incident`` takes a cause that is clearly ahead, or users that are hurt (then without
+    (*unmet_needs* is empty). While all users were seen to be served as before and in time, it is no symptom when lines
+    of errors began (what they say is weighed by itself), nor are refused tokens while people get and stay in.
+
+    ``incident`` takes a cause that is clearly ahead, or users that are hurt (then without
     a cause if none is ahead). A cause that users cannot but feel is not named while all of them were seen to be served
     as before and in time. Failing requests that were counted are hurt, whatever else was not seen; slow answers
     and failing probes only if everything needed was seen: one broken source of ours looks like hurt, too. Where our
@@ -82,9 +90,15 @@ def decide(
     named_by_lead = by_users and first.id != "none" and lead >= FAR_DECIBANS and first.confidence >= FAR_CONFIDENCE
     counted = seen.get("users_failing", (0.0, ""))[0] >= COUNTED
     alone = bool(seen.keys() & OURS) and SEEN_WELL in seen and not by_users
-    symptoms = [one for one in findings if one.severity >= Severity.WARNING and not _mistyped(one, seen)]
     leader = BY_ID[first.id]
     served = seen.get(SEEN_WELL, (0.0, ""))[0] >= AS_BEFORE and _in_time(findings, seen)
+    symptoms = [
+        one
+        for one in findings
+        if one.severity >= Severity.WARNING
+        and not _mistyped(one, seen)
+        and not (served and (_dates_lines(one, findings) or _let_in(one, seen)))
+    ]
     unfelt = leader.felt and not hurt and served
     state: State
     cause: str | None = None
@@ -135,9 +149,30 @@ def _in_time(findings: Sequence[Finding], seen: Mapping[str, tuple[float, str]])
 
 def _mistyped(finding: Finding, seen: Mapping[str, tuple[float, str]]) -> bool:
     """Whether *finding* only dates refused tries (401, 403) while people get in as before: wrong passwords."""
-    told = finding.data.get("symptoms")
-    names = [str(name) for name in told] if isinstance(told, Sequence) and not isinstance(told, str) else []
+    names = _symptoms_of(finding)
     return bool(names) and all(name.startswith("denied:") for name in names) and "auth_normal" in seen
+
+
+def _symptoms_of(finding: Finding) -> list[str]:
+    told = finding.data.get("symptoms")
+    return [str(name) for name in told] if isinstance(told, Sequence) and not isinstance(told, str) else []
+
+
+def _dates_lines(finding: Finding, findings: Sequence[Finding]) -> bool:
+    """
+    Whether *finding* only dates lines of errors, or names what was deployed about then.
+
+    What the lines say is weighed by itself; that they came at once, or after a deployment, harms nobody.
+    """
+    dates = [names for one in findings if (names := _symptoms_of(one))]
+    of_lines = bool(dates) and all(name.startswith(LINES) for names in dates for name in names)
+    return of_lines and (bool(_symptoms_of(finding)) or finding.rule == DEPLOYED)
+
+
+def _let_in(finding: Finding, seen: Mapping[str, tuple[float, str]]) -> bool:
+    """Whether *finding* tells of tokens or sign-ins alone, while people were seen to get and stay in as before."""
+    names = {signal.name for signal in finding.signals}
+    return bool(names) and names <= AT_THE_DOOR and seen.get("auth_normal", (0.0, ""))[0] >= AS_BEFORE
 
 
 def _speaks_for(score: HypothesisScore) -> float:

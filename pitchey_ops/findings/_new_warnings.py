@@ -41,23 +41,26 @@ OTHERS_OWN = (
 others (RFC 3463 numbers addresses X.1 and mailboxes X.2), of which campaigns and releases bring more."""
 HARM = (
     r"(?i)\bfail\w*|\berrors?\b|\w(?:error|exception)\b|\bexception|\bcannot\b|\bunable\b|\bg(?:ave|iving) up\b"
-    r"|\b(?:could|can|does|did|do|is|are|was|were|has|have|will)(?: not|n[o']?t)\b"
-    r"|\bnot? (?:\w+ )?(?:sent|stored|saved|written|kept|delivered|reach\w*|found|there|read|available|applied"
-    r"|answer\w*|accepted|allowed|permitted|enough|evaluated|counted|consulted|checked|charged|reply|response|space|room|longer"
-    r"|such)\b"
-    r"|\blos(?:t|s|ing)\b|\bdropp\w+|\bdiscard\w*|\bcorrupt\w*|\bmis-?match\w*|\btruncat\w*|\bmissing\w*"
-    r"|\bincomplete|\binconsisten\w*|\brefus\w*|\breject\w*|\bden(?:y|ied)\b|\bforbidden|\bunauthori\w*"
-    r"|\btimed?[ -]?out|\bunavailable|\bunreachable|\bexhaust\w*|\bfull\b|\bquota|\blimit\w*|\bthrottl\w*"
-    r"|\bexpir\w*|\bexceed\w*|\bover(?:load|flow|run|due)\w*|\bbacklog|\bbehind\b|\blag\w*|\bstale|\bdegrad\w*"
-    r"|\bslow\w*|\blate\b|\bretr(?:y|ies|ying)\w*|\babort\w*|\bkill\w*|\bcrash\w*|\bpanic\w*|\bleak\w*"
-    r"|\bdead\w*|\bdown\b|\bdisconnect\w*|\breset\b|\brevok\w*|\binvalid|\bduplicate|\bsuspicio\w*"
-    r"|\banomal\w*|\battack\w*|\babus\w*|\bwrong|\bbad\b|\bbroken|\bout of\b|\bbelow\b|\babove\b"
-    r"|\b5\d\d\b|\b4(?:0[01378]|2[2369])\b|\be[a-z]{3,}(?:refused|reset|timedout|unreach|notfound|pipe)\b"
-    r"|\bSQLSTATE\b"
+    r"|\b(?:could|can|did|would)(?: not|n[o']?t)\b|\bno (?:answer|reply|response|room|longer|route)\b"
+    r"|\b(?:not|never|nothing) (?:\w+ )?(?:sent|stored|saved|written|kept|delivered|reach\w*|found|there|read|available"
+    r"|applied|answer\w*|accepted|evaluated|counted|consulted|checked|charged|limited)\b"
+    r"|\blos(?:t|s|ing)\b"
+    r"|\bdropp?(?:ed|ing) (?:\d+ )?\w*(?:entr|message|event|request|packet|connection|row|point|batch|job)"
+    r"|\bdiscard\w*|\bcorrupt\w*|\btruncat\w*|\bincomplete|\binconsisten\w*|\brefus\w*|\breject\w*|\bden(?:y|ied)\b"
+    r"|\bforbidden|\bunauthori\w*|\btimed?[ -]?out|\bunavailable|\bunreachable|\bexhaust\w*|\bexpired\b|\boverload\w*"
+    r"|\bbacklog|\bfall\w* behind|\bdegrad\w*|\babort\w*|\bkilled|\bcrash\w*|\bpanic\w*|\bleak\w*|\bdeadlock\w*"
+    r"|\b(?:is|went|goes) down\b|\bDOWN\b|\bdisconnect\w*|\breset by\b|\brevok\w*|\bsuspicio\w*|\battack\w*|\babus\w*"
+    r"|\bbroken\b|\bout of (?:memory|space|sync|range)\b"
+    r"|\b(?:http(?:/\d(?:\.\d)?)?|status(?: ?code)?|returned|answer\w*|got|with)\W{0,3}(?:5\d\d|40[138]|429)\b"
+    r"|\b5\d\d (?:internal|bad gateway|service|gateway|origin|web server)"
+    r"|\be[a-z]{3,}(?:refused|reset|timedout|unreach|notfound|pipe)\b|\bSQLSTATE\b"
     r"|\b(?:nicht|keine?|fehl\w*|konnte|échec|échou\w*|impossible|erreur|aucune?|niet|geen|mislukt|fallo|falló|falha|falhou"
     r"|fallit\w*|impossibile|nie|brak|błąd|nelze|chyba|hata)\b|\bне\b|ошибк|失败|失敗|エラー|错误|오류|실패"
 )
-"""Words that say that something is not as it should be, HTTP's statuses of failure and the names of errno."""
+"""
+Words that say that work was not done: failures, refusals, losses, HTTP's statuses of failure, the names of errno. That
+something is odd, late, repeated or near a limit is a remark.
+"""
 UNREAD = r"\b[a-z]*[^\x00-\x7f\W\d_]"
 """A word in a tongue whose words of harm nobody lists here."""
 GRAVE = (
@@ -72,6 +75,7 @@ GRAVE = (
     r"|\b\d{2,} (?:different |distinct )?(?:accounts?|addresses|devices|keys|sessions|tokens)\b"
 )
 """What comes or is done whatever else the line says: loss, exhaustion ahead, one who hides behind many."""
+ENDS = r"(?:served|shown|used|kept|taken|applied|repeated|sent|stored|saved|written|exported|imported|delivered|filed)"
 GOOD_END = (
     r"(?i)\b(?:ignored|tolerated|expected|intended|harmless|informed|recovered|re-?connected|re-?opened|resumed|restored"
     r"|committed|completed|confirmed|succeeded|delivered|caught up|opened again|went on|goes on|by design|on purpose"
@@ -80,10 +84,12 @@ GOOD_END = (
     r"|as (?:usual|ever|before|planned|announced|agreed|ordered|meant|designed|always|scheduled|configured|last \w+)"
     r"|(?:at|on) (?:the )?(?:2nd|3rd|second|third|next|last|\d+th) (?:try|attempt)"
     r"|put (?:back|in its place)|dry[- ]run|shadow|rehears\w*|action=log|would have"
+    r"|using (?:the |its )?(?:cached|previous|default|last|fall ?back|stub|built-in)"
     r"|(?:default|fall ?back|stub|previous|original|placeholder)\b.{0,24}\b(?:used|returned|served|shown|kept|taken))\b"
-    r"|\b(?:served|shown|used|kept|taken|applied|repeated)\b(?: \w+){0,3}\W*$"
+    r"|\b" + ENDS + r"\b(?: \w+){0,3}\W*$"
 )
 """How a line says that what it tells of was meant so, made good, or kept from everybody."""
+NO_END = r"(?i)(?:\b(?:not|never|nothing|none|nobody|without being|yet to be)|n['o]?t) (?:\w+ ){0,2}" + ENDS + r"\b"
 WORKS_ON = 0.6
 """Its other entries a minute against before, from which the one who warns works as before."""
 EXPECTED_MIN = 15.0
@@ -117,7 +123,8 @@ def new_warnings(case: Case, warned: pl.DataFrame, logs: pl.DataFrame) -> list[F
     told = warned.with_columns(pattern=group_messages(warned.get_column("message")).pattern_ids)
     text = pl.col("message").str.slice(0, TEXT_LIMIT)
     unread = text.str.contains(HARM) | text.str.contains(UNREAD)
-    harm = text.str.contains(GRAVE) | (unread & ~text.str.contains(GOOD_END))
+    well = text.str.contains(GOOD_END) & ~text.str.contains(NO_END)
+    harm = text.str.contains(GRAVE) | (unread & ~well)
     counts = (
         told.group_by("service", "pattern")
         .agg(

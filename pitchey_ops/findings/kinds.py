@@ -145,6 +145,7 @@ def kinds(case: Case) -> RuleResult:
     watching = errors.select(_of_monitoring()).get_column("chosen")
     stores = errors.select(_of_stores()).get_column("chosen")
     elsewhere = errors.get_column("text").str.contains(OTHER_STORE).fill_null(value=False)
+    guessed = errors.get_column("ip").is_in(_guessers(case)).fill_null(value=False)
     for kind in KINDS:
         match = _mask(errors, kind) & ~claimed
         if kind.signal in OWN_TROUBLE:
@@ -153,6 +154,8 @@ def kinds(case: Case) -> RuleResult:
             match = match & ~stores
         if kind.signal.startswith("db_"):
             match = match & ~elsewhere
+        if kind.signal == "credentials_rejected":
+            match = match & ~guessed
         claimed = claimed | match
         known = matched.get(kind.signal)
         spoken = kind if known is None or match.sum() >= known[1].sum() else known[0]
@@ -327,6 +330,14 @@ def _without_attackers(case: Case, errors: pl.DataFrame) -> pl.DataFrame:
     if not accused:
         return errors
     return errors.filter(~pl.col("ip").is_in(accused).fill_null(value=False))
+
+
+def _guessers(case: Case) -> list[str]:
+    """Return the addresses that are accused of guessing passwords: what is rejected there is theirs, and not ours."""
+    if case.clients is None:
+        return []
+    accused = case.clients.filter((pl.col("verdict") == "accused") & (pl.col("failures") > 0))
+    return [str(address) for address in accused.get_column("address").to_list()]
 
 
 def _taken_seriously(case: Case, errors: pl.DataFrame, since: datetime) -> pl.DataFrame:
