@@ -24,7 +24,7 @@ from pitchey_ops.findings.catalogue import SPEAKS
 from pitchey_ops.findings.onset import Onset
 from pitchey_ops.findings.refused import refused_onset, turned_away
 from pitchey_ops.models.finding import Finding, NotChecked, Severity, Signal
-from pitchey_ops.models.observation import AnyObservation, Coverage, Observed
+from pitchey_ops.models.observation import AnyObservation, Coverage, Observed, Unavailable
 from pitchey_ops.models.report import Impact
 from pitchey_ops.models.window import Window
 from pitchey_ops.panels.steps import step_panel
@@ -846,3 +846,15 @@ def test_one_client_that_a_limit_holds_back_hurts_nobody_else() -> None:
 
     assert (limited("203.0.113.9").severity, limited("203.0.113.9").signals) == (Severity.INFO, ())
     assert limited(*PEOPLE).severity == Severity.WARNING
+
+
+def test_an_error_tracker_that_does_not_answer_leaves_a_doubt() -> None:
+    """Some errors are told to it alone; one that is not part of the environment was never told anything."""
+
+    def told(reason: Any) -> dict[str, Finding]:
+        lost = Unavailable(id="sentry/issues/all", source="sentry", at=END, reason=reason, detail="x")
+        health = Observed(id="monitoring/dashboard/all", source="monitoring", at=END, value=None, status="observed")
+        return said(monitoring.monitoring(case(observations={lost.id: lost, health.id: health})))
+
+    assert told("bad_payload")["monitoring/tracker"].severity == Severity.WARNING
+    assert "monitoring/tracker" not in told("not_configured")

@@ -19,6 +19,7 @@ SIGNALS = ("monitoring_failing", "metric_flow_stopped", "log_flow_stopped", "ale
 SERVICES = ("monitoring", "logs", "apm")
 FAULTS = ("failed", "timeout", "unreachable", "bad_payload")
 """Reasons that are the service's fault; ``blind`` is its ordinary state (traps 1 and 9) and never one."""
+TRACKER = "sentry/issues"
 DELIVERY_FAILED = ("delivery_failed", "alert_failed", "notification_failed")
 FAILURES_MIN = 3
 ENDS_BADLY_MIN = 0.15
@@ -38,7 +39,8 @@ def monitoring(case: Case) -> RuleResult:
     Report services of the monitoring that answer with errors, metrics that stopped, alerts that were not delivered.
 
     A blind answer is the ordinary state of a busy store and never a fault here (traps 1, 9); a store that was
-    cut cannot tell whether metrics arrive, and that is told, not signalled. An empty metric answer is what a
+    cut cannot tell whether metrics arrive, and that is told, not signalled. An error tracker that is there and was not
+    read leaves a doubt: some errors are told to it alone. An empty metric answer is what a
     failing store gives, too (trap 10). A service that lies "healthy" is for `contradictions`. If no host at all
     could be reached the fault may be our own network: `NotChecked`.
     """
@@ -47,7 +49,7 @@ def monitoring(case: Case) -> RuleResult:
         return NotChecked(rule=RULE, because="none of the monitoring services was asked")
     if own_network_down(case):
         return NotChecked(rule=RULE, because="no host at all could be reached: the fault may be our own network")
-    return [*_failing(asked), *_scripts(case), *_metrics(case), *_alerts(case), _sight(case)]
+    return [*_failing(asked), *_tracker(case), *_scripts(case), *_metrics(case), *_alerts(case), _sight(case)]
 
 
 def _of(case: Case, name: str) -> list[AnyObservation]:
@@ -83,6 +85,23 @@ def _failing(asked: dict[str, list[AnyObservation]]) -> list[Finding]:
             evidence=tuple(sorted(evidence)[:12]),
             signals=(Signal(name="monitoring_failing", strength=strength),),
             data={"failing_share": bad},
+        )
+    ]
+
+
+def _tracker(case: Case) -> list[Finding]:
+    """Say when the error tracker is there and did not answer: what only it was told, nobody else can say."""
+    failed = next((o for o in case.missing(TRACKER) if o.reason in FAULTS), None)
+    if failed is None or case.one(TRACKER) is not None:
+        return []
+    return [
+        Finding(
+            id=f"{RULE}/tracker",
+            rule=RULE,
+            claim="The error tracker (Sentry) did not answer: an error that was told to it alone is not seen",
+            severity=Severity.WARNING,
+            at=failed.at,
+            evidence=(failed.id,),
         )
     ]
 
