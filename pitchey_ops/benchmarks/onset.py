@@ -1,9 +1,10 @@
 """
 How well onsets are timed, and how often one is seen where nothing happened.
 
-Four parts: simulated incidents at one-minute data; simulated fault-free weeks of fifty series with a daily
-rhythm, looked at every 90 minutes; recorded injected faults (Nezha), where a symptom may not show at all; labelled
-series of real machines and roads (NAB), whose windows are wide and disputed.
+Five parts: simulated incidents at one-minute data; simulated fault-free weeks of fifty series with a daily
+rhythm, looked at every 90 minutes; recorded injected faults (Nezha), where a symptom may not show at all; the same
+with the times of their requests dealt out by lot, where there is nothing to find; labelled series of real machines
+and roads (NAB), whose windows are wide and disputed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 import multiprocessing
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -27,10 +28,11 @@ import polars as pl
 from pitchey_ops.benchmarks.suspects import SYSTEMS, LabelledCase, alert_time, labelled_cases
 from pitchey_ops.findings._changepoint import ChangePoint, Kind, TooFewPoints, change_point
 from pitchey_ops.findings._onset_series import Series
+from pitchey_ops.findings._request_change import RequestChange, change_before
 from pitchey_ops.findings._sparse import sparse_change
-from pitchey_ops.findings.onset import combine, overall, symptom_onsets
-from pitchey_ops.findings.suspects import rank_suspects, suspect_onset
-from pitchey_ops.frames import Frames
+from pitchey_ops.findings.onset import Onset, combine, overall, symptom_onsets
+from pitchey_ops.findings.scan import scan
+from pitchey_ops.frames import METRICS, Frames, empty
 
 Floats = npt.NDArray[np.float64]
 
@@ -190,21 +192,18 @@ def recorded(folder: Path) -> dict[str, Any]:
     Time the onsets of recorded faults, and look for onsets before them where no other fault was injected.
 
     The end of the data is moved (2-7 min after the onset, or the alert's time), so that the onset's place in
-    the window tells nothing.
+    the window tells nothing. Requests are asked twice: before an alert, and over all of the recording without one.
     """
     errors, covered, quiet, quiet_false, cases = [], [], 0, 0, 0
-    by_requests: list[float] = []
-    requests_covered: list[bool] = []
+    by_requests: list[tuple[float, bool]] = []
+    no_alert: list[tuple[float, bool]] = []
     for case in labelled_cases(folder):
         cases += 1
         alert_at = alert_time(case, 1)
         found = overall(_Alerted(case.frames, alert_at))
-        leader = next(iter(rank_suspects(case.frames, alert_at=alert_at)), None)
-        timed = None if leader is None else suspect_onset(leader)
-        if timed is not None:
-            off = abs((timed.at - case.onset).total_seconds())
-            by_requests.append(off)
-            requests_covered.append(off <= timed.uncertainty_s)
+        look = scan(case.frames)
+        by_requests += _off(change_before(case.frames, alert_at), case)
+        no_alert += _off(None if look is None else look.onset, case)
         if found is not None and abs((found.at - case.onset).total_seconds()) < 300:
             off = (found.at - case.onset).total_seconds()
             errors.append(abs(off))
@@ -219,12 +218,56 @@ def recorded(folder: Path) -> dict[str, Any]:
         "found": len(errors),
         "error_s_median": round(float(np.median(errors)), 1) if errors else None,
         "covered_share": round(float(np.mean(covered)), 3) if covered else None,
-        "found_by_requests": len(by_requests),
-        "requests_error_s_median": round(float(np.median(by_requests)), 1) if by_requests else None,
-        "requests_covered_share": round(float(np.mean(requests_covered)), 3) if by_requests else None,
+        **_timed("requests", by_requests),
+        **_timed("no_alert", no_alert),
         "quiet_stretches": quiet,
         "quiet_with_onset": quiet_false,
     }
+
+
+def _off(timed: Onset | RequestChange | None, case: LabelledCase) -> list[tuple[float, bool]]:
+    """Return how far *timed* is off (s) and whether its interval holds the truth; nothing where there is none."""
+    if timed is None:
+        return []
+    off = abs((timed.at - case.onset).total_seconds())
+    return [(off, off <= timed.uncertainty_s)]
+
+
+def _timed(name: str, off: list[tuple[float, bool]]) -> dict[str, Any]:
+    return {
+        f"found_by_{name}": len(off),
+        f"{name}_error_s_median": round(float(np.median([error for error, _ in off])), 1) if off else None,
+        f"{name}_covered_share": round(float(np.mean([held for _, held in off])), 3) if off else None,
+    }
+
+
+def reshuffled(folder: Path, *, seeds: Sequence[int] = (0, 1, 2, 3)) -> dict[str, int]:
+    """
+    Count onsets where none can be: all requests of a recording get one another's starting times by lot.
+
+    What belongs to a request stays together, and nothing remains of any time but chance. Metrics, which have no
+    requests, are left out.
+    """
+    asked = false = 0
+    for case in labelled_cases(folder):
+        for seed in seeds:
+            look = scan(_dealt_out(case.frames, seed))
+            asked += look is not None
+            false += look is not None and look.onset is not None
+    return {"recordings": asked, "with_onset": false}
+
+
+def _dealt_out(frames: Frames, seed: int) -> Frames:
+    both = pl.concat([table.select("trace_id", "at") for table in (frames.logs, frames.spans)]).drop_nulls("trace_id")
+    begun = both.group_by("trace_id").agg(pl.col("at").min()).sort("trace_id")
+    order = np.random.default_rng(seed).permutation(begun.height)
+    moved = begun.select("trace_id", by=begun["at"].gather(order) - begun["at"])
+
+    def again(table: pl.DataFrame) -> pl.DataFrame:
+        later = pl.col("at") + pl.col("by").fill_null(timedelta())
+        return table.join(moved, on="trace_id", how="left").with_columns(at=later).drop("by").sort("at")
+
+    return replace(frames, logs=again(frames.logs), spans=again(frames.spans), metrics=empty(METRICS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +341,8 @@ def run(datasets: Path, *, weeks: int = 10) -> dict[str, Any]:
     result: dict[str, Any] = {"simulated": simulated(), "fault_free": fault_free(weeks)}
     for system in SYSTEMS:
         if (datasets / system / "labels.json").is_file():
-            result[system] = recorded(datasets / system)
+            folder = datasets / system
+            result[system] = {**recorded(folder), "reshuffled": reshuffled(folder)}
     if (datasets / "nab" / "labels.json").is_file():
         result["nab"] = labelled_series(datasets / "nab")
     return result

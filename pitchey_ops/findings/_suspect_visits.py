@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy.special import betaln, logsumexp
+from scipy.special import betaln, gammaln, logsumexp
 
 from ._exact import exact_sum
 
@@ -77,19 +77,48 @@ def log_mean_exp(values: Floats, axis: int | None = None) -> Floats:
     return np.asarray(logsumexp(values, axis=axis) - np.log(count), dtype=np.float64)
 
 
+def _effective(count: Floats, of: Floats) -> tuple[Floats, Floats]:
+    scale = 1.0 / (1.0 + np.maximum(of - 1.0, 0.0) * CORRELATION)
+    return count * scale, of * scale
+
+
 def log_bayes_factor(before: Floats, before_of: Floats, after: Floats, after_of: Floats) -> Floats:
     """Return the log Bayes factor (nats) of "the share changed", counts discounted for their correlation."""
-
-    def effective(count: Floats, of: Floats) -> tuple[Floats, Floats]:
-        scale = 1.0 / (1.0 + np.maximum(of - 1.0, 0.0) * CORRELATION)
-        return count * scale, of * scale
-
-    b, n = effective(before, before_of)
-    a, m = effective(after, after_of)
+    b, n = _effective(before, before_of)
+    a, m = _effective(after, after_of)
     j = JEFFREYS
     two = betaln(b + j, n - b + j) + betaln(a + j, m - a + j)
     one = betaln(a + b + j, n + m - a - b + j) + betaln(j, j)
     return np.asarray(two - one, dtype=np.float64)
+
+
+def log_bayes_factor_if_new(tested: Tested) -> Floats:
+    """
+    Return, of shape (features, times), the log Bayes factor (nats) of "it had never been there, and now is".
+
+    Half of the odds go to a share of exactly nothing before, half to any other share (`log_bayes_factor`): errors of
+    a fault are mostly of a kind that was never written, which makes their first one tell the time.
+    """
+    a, m = _effective(tested.after, tested.after_of)
+    _, n = _effective(tested.before, tested.before_of)
+    j = JEFFREYS
+    new = betaln(a + j, m - a + j) - betaln(a + j, n + m - a + j)
+    either = np.where(tested.before > 0, tested.log_bf, np.logaddexp(tested.log_bf, new))
+    return np.asarray(either - np.log(2.0), dtype=np.float64)
+
+
+def log_chance_of_first(tested: Tested) -> Floats:
+    """
+    Return, of shape (features,), the log of the chance that a feature shows up so late and then so often.
+
+    Were the k visits that show it drawn from all n by lot, none of them would be among the first f with the chance
+    C(n-f, k) / C(n, k) (exact; no rate is assumed, and no time is sought). 0, which is certainty, where it showed
+    before the first candidate time, or not before the last.
+    """
+    k, n = tested.before[:, -1] + tested.after[:, -1], tested.before_of[:, -1] + tested.after_of[:, -1]
+    f = np.where(tested.before == 0, tested.before_of, 0.0).max(axis=1)
+    late = gammaln(n - f + 1) - gammaln(n - f - k + 1) - gammaln(n + 1) + gammaln(n - k + 1)
+    return np.asarray(np.where(tested.before[:, -1] > 0, late, 0.0), dtype=np.float64)
 
 
 def visits(logs: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:

@@ -19,7 +19,7 @@ from ._attack_shapes import usual_shapes
 from ._clients import IPNetwork
 from ._grouping import group_messages
 from .attacks import attackers
-from .onset import Onset, Symptoms, overall, symptoms
+from .onset import Onset, Symptoms, is_vague, overall, symptoms
 from .patterns import CHANGES, new_or_rising, patterns
 from .scan import Look, scan
 
@@ -93,8 +93,8 @@ class Case:
     def onset(self) -> Onset | None:
         """The incident's onset, or None when nothing shows one."""
         found = overall(self, still_at=self.window.start)
-        if found is None and self.look is not None:
-            found = self.look.onset
+        if is_vague(found) and self.look is not None:
+            found = self.look.onset or found
         if found is None:
             from .refused import refused_onset  # refusals are told of a case
 
@@ -103,7 +103,7 @@ class Case:
 
     @cached_property
     def look(self) -> Look | None:
-        """For a recorded case without an alert time: where looking pays best (`findings.scan`)."""
+        """For a recorded case without an alert time: where its requests are looked at (`findings.scan`)."""
         if self.alert_at is not None or "case/logs/all" not in self.observations:
             return None
         return scan(self.frames)

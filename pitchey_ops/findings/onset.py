@@ -19,6 +19,7 @@ import numpy as np
 from pitchey_ops.findings._changepoint import ChangePoint, Kind, Shape, TooFewPoints, change_point
 from pitchey_ops.findings._first_sign import first_sign
 from pitchey_ops.findings._onset_series import Floats, Series, series_of
+from pitchey_ops.findings._request_change import RequestChange, change_before
 from pitchey_ops.findings._sparse import sparse_change
 from pitchey_ops.frames import Frames
 from pitchey_ops.models.finding import Finding, NotChecked, RuleResult, Severity
@@ -45,12 +46,6 @@ ONE_CAUSE = ("requests:",)
 
 CAUSED_BY_USERS = ("traffic:",)
 """More visitors are no fault by themselves: they give the onset only when nothing else does."""
-
-LEADER_NATS = 3.0
-"""
-What must speak against the leading suspect before its requests alone give the onset (odds of twenty to one); the
-alert itself says that something was.
-"""
 
 ALERT_AFTER_S = 120.0
 """What begins this long after the alert did not set it off."""
@@ -215,26 +210,42 @@ def overall(case: HasFrames, *, still_at: datetime | None = None) -> Onset | Non
 
     What was over before *still_at* (the window's start) is another story: it began nothing that still lasts.
 
-    Where an alert came, and no series shows a change or only a lone one inside some service, the requests of the
-    leading suspect tell the time, if enough speaks against it: a fault in one corner of a platform may move no
-    total, and what moves late is its consequence.
+    Where an alert came, and no series shows a change or only a lone one inside some service, single requests tell
+    the time, if they changed: a fault in one corner of a platform may move no total, and what moves late is its
+    consequence.
     """
     found = _symptoms_of(case).onsets
     lasting = [o for o in found if still_at is None or o.ended_at is None or o.ended_at >= still_at]
     whole = combine(lasting, alert_at=case.alert_at)
-    if case.alert_at is None or (whole is not None and not _is_lone(whole)):
+    if case.alert_at is None or not is_vague(whole):
         return whole
-    from pitchey_ops.findings.suspects import rank_suspects, suspect_onset  # suspects need `Onset` from here
-
-    leader = next(iter(rank_suspects(case.frames, alert_at=case.alert_at)), None)
-    if leader is None or leader.weight < LEADER_NATS:
-        return whole
-    timed = suspect_onset(leader)
-    return whole if timed is None else combine([timed], alert_at=case.alert_at)
+    change = change_before(case.frames, case.alert_at)
+    return whole if change is None else requests_onset(change)
 
 
-def _is_lone(whole: Onset) -> bool:
-    return len(whole.symptoms) == 1 and not whole.symptoms[0].startswith(SEEN_BY_USERS)
+def requests_onset(change: RequestChange) -> Onset:
+    """Return a change in single requests as the incident's onset."""
+    timed = Onset(
+        symptom=f"{ONE_CAUSE[0]}{change.service}",
+        at=change.at,
+        uncertainty_s=change.uncertainty_s,
+        kind="share",
+        shape="step",
+        before=0.0,
+        after=1.0,
+        ratio=float("inf"),
+        unit="suspicion",
+        weight_nats=change.weight_nats,
+        confidence=0.5,
+        service=change.service,
+        observations=change.observations,
+    )
+    return combine([timed]) or timed
+
+
+def is_vague(whole: Onset | None) -> bool:
+    """Tell whether no series tells an onset, or a lone one that may be a late consequence."""
+    return whole is None or (len(whole.symptoms) == 1 and not whole.symptoms[0].startswith(SEEN_BY_USERS))
 
 
 def onsets(case: HasFrames) -> RuleResult:

@@ -122,7 +122,7 @@ def _when(case: Case) -> tuple[datetime, tuple[datetime, float] | None] | None:
     if case.alert_at is not None:
         return case.alert_at, None if case.onset is None else (case.onset.at, case.onset.uncertainty_s)
     if case.look is not None:
-        return case.look.alert_at, None
+        return case.look.at, (case.look.at, case.look.half_s)
     if case.onset is not None:
         return case.onset.at, (case.onset.at, case.onset.uncertainty_s)
     return None

@@ -3,53 +3,47 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ..frames import Frames
-from .onset import Onset
-from .suspects import rank_suspects, suspect_onset
-
-STEP = timedelta(seconds=30)
-MOST_LOOKS = 24
-"""Looks that one scan takes at most; a longer recording is looked at in wider steps."""
-
-TIMED_NATS = 3.5
-"""
-Weight of the leading suspect from which its time counts as an onset: odds of 33 to 1. A look without a
-known alert time is one of several at the same requests; fault-free recordings stay below 3.
-"""
+from ._request_change import change_within
+from .onset import Onset, requests_onset
+from .suspects import rank_suspects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """The best of a scan's looks: as if the alert had come at *alert_at*; ``onset`` where it tells one."""
+    """Where a recording is looked at: the fault is within *half_s* (s) of *at*; ``onset`` where requests tell one."""
 
-    alert_at: datetime
-    weight_nats: float
+    at: datetime
+    half_s: float
     onset: Onset | None
 
 
 def scan(frames: Frames) -> Look | None:
     """
-    Look at *frames* as if the alert had come at one moment after the other, and return the best-founded look.
+    Look for a change over all that *frames* hold of single requests.
 
-    For recorded incidents, whose requests are all there. None when no look shows any suspect, and also
-    when there is nothing to look at.
+    Where none is clear, all of it may hold one, or it had all begun before: whichever tells more of a suspect.
+
+    For recorded incidents, whose requests are all there. None when there is nothing to look at.
     """
     span = _span(frames)
     if span is None:
         return None
     start, end = span
-    step = max(STEP, (end - start) / MOST_LOOKS)
-    looks = [start + STEP + step * k for k in range(MOST_LOOKS + 1) if start + STEP + step * k <= end + STEP]
-    best: Look | None = None
-    for alert_at in looks:
-        leader = next(iter(rank_suspects(frames, alert_at=alert_at)), None)
-        if leader is None or (best is not None and leader.weight <= best.weight_nats):
-            continue
-        onset = suspect_onset(leader) if leader.weight >= TIMED_NATS else None
-        best = Look(alert_at=alert_at, weight_nats=leader.weight, onset=onset)
-    return best
+    change = change_within(frames, span)
+    if change is not None:
+        return Look(at=change.at, half_s=change.uncertainty_s, onset=requests_onset(change))
+    length = (end - start).total_seconds()
+    looks = [Look(at=start + (end - start) / 2, half_s=length / 2, onset=None), Look(at=start, half_s=0.0, onset=None)]
+    return max(looks, key=lambda look: _weight(frames, look))
+
+
+def _weight(frames: Frames, look: Look) -> float:
+    """Return what speaks against the leading suspect of *look* (nats)."""
+    ranked = rank_suspects(frames, alert_at=look.at, onset=(look.at, look.half_s))
+    return ranked[0].weight if ranked else 0.0
 
 
 def _span(frames: Frames) -> tuple[datetime, datetime] | None:

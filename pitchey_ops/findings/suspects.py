@@ -34,25 +34,18 @@ from pitchey_ops.findings._suspect_visits import (
     Floats,
     Tested,
     calls,
+    log_bayes_factor_if_new,
+    log_chance_of_first,
     log_mean_exp,
     patterns,
     slow,
     visits,
     weigh,
 )
-from pitchey_ops.findings.onset import Onset
 from pitchey_ops.frames import Frames
 from pitchey_ops.models.finding import Finding, NotChecked, RuleResult, Severity
 
 RULE = "suspects"
-
-WIDER = 2.5
-"""
-Requests of one fault do not fail independently, so the interval that takes them as such is too narrow: by this
-much, measured on recorded faults (Nezha), where half as many as promised lay within.
-"""
-KNOWN_NATS = 3.0
-"""What speaks against a service must be this much before it tells the time (odds of twenty to one)."""
 
 STEP_S = 5.0
 """Distance of candidate times: well below the minute that matters, above the length of a request."""
@@ -77,6 +70,14 @@ FEW = 5
 
 SATURATES = ("cpu_usage", "memory_usage", "cpu", "memory", "utilization", "utilisation")
 
+MATERIAL = 1
+"""Index in `TIMES_OVER` from which slowness tells a time: half as slow again comes and goes within any minute."""
+
+OFTEN = 3
+"""An error that fewer visits show is one person's retry."""
+
+BY_TIME = "by time"
+
 Evidence = dict[str, float]
 
 
@@ -97,9 +98,6 @@ class Suspect:
         Sentences with the numbers behind each part, strongest first. Quoted log text is as it came.
     evidence
         Observation ids, sorted.
-    since, since_uncertainty_s
-        When its requests began to differ (UTC) and how surely; None where too little speaks against it. Always
-        within the span that was searched, so no proof by itself that anything began there.
     """
 
     service: str
@@ -108,8 +106,6 @@ class Suspect:
     parts: Mapping[str, float]
     because: tuple[str, ...]
     evidence: tuple[str, ...] = ()
-    since: datetime | None = None
-    since_uncertainty_s: float | None = None
     tie_break: tuple[float, ...] = field(default=(), repr=False)
 
 
@@ -143,20 +139,13 @@ def rank_suspects(
         at the time of the fault looks like lines that vanished, in all its services at once.
     """
     zero = alert_at
-    start, end = zero - timedelta(seconds=LOOK_BACK_S), zero + timedelta(seconds=LOOK_AHEAD_S)
-    end = end if until is None else min(end, until)
-    logs, spans, metrics = (
-        frame.filter(pl.col("at").is_between(start, end), pl.col("service").is_not_null()).with_columns(
-            t=(pl.col("at") - zero).dt.total_milliseconds() / 1000.0
-        )
-        for frame in (frames.logs, frames.spans, frames.metrics)
-    )
+    logs, spans, metrics = (around(frame, zero, until) for frame in (frames.logs, frames.spans, frames.metrics))
     if onset is None:
-        times = np.arange(-ALERT_LAG_S[1], -ALERT_LAG_S[0] + STEP_S / 2, STEP_S)
+        times = alert_span()
     else:
         centre, half = (onset[0] - zero).total_seconds(), max(abs(onset[1]), STEP_S)
         times = np.linspace(centre - half, centre + half, min(int(2 * half / STEP_S) + 2, 60))
-    case = _Case(zero, times)
+    case = Witnesses(times)
     case.hear_visits(logs, spans)
     case.hear_lines(logs)
     case.hear_network(spans)
@@ -165,28 +154,17 @@ def rank_suspects(
     return case.ranked(spans, {"logs": logs, "spans": spans, "metrics": metrics})
 
 
-def suspect_onset(suspect: Suspect) -> Onset | None:
-    """
-    Return a suspect's time as an onset that `onset.combine` takes, or None where it tells none.
+def alert_span() -> Floats:
+    """Return the candidate times (s from the alert) of a fault that an alert tells of, of shape (times,)."""
+    return np.arange(-ALERT_LAG_S[1], -ALERT_LAG_S[0] + STEP_S / 2, STEP_S)
 
-    For incidents too small or too fresh for any series to show a change: single requests may show it.
-    """
-    if suspect.since is None or suspect.since_uncertainty_s is None:
-        return None
-    return Onset(
-        symptom=f"requests:{suspect.service}",
-        at=suspect.since,
-        uncertainty_s=suspect.since_uncertainty_s,
-        kind="share",
-        shape="step",
-        before=0.0,
-        after=suspect.score,
-        ratio=float("inf"),
-        unit="suspicion",
-        weight_nats=suspect.weight,
-        confidence=0.5,
-        service=suspect.service,
-        observations=suspect.evidence,
+
+def around(frame: pl.DataFrame, zero: datetime, until: datetime | None = None) -> pl.DataFrame:
+    """Return what *frame* holds of services within reach of *zero*, with ``t`` (s from there)."""
+    start, end = zero - timedelta(seconds=LOOK_BACK_S), zero + timedelta(seconds=LOOK_AHEAD_S)
+    end = end if until is None else min(end, until)
+    return frame.filter(pl.col("at").is_between(start, end), pl.col("service").is_not_null()).with_columns(
+        t=(pl.col("at") - zero).dt.total_milliseconds() / 1000.0
     )
 
 
@@ -230,23 +208,42 @@ def merged(ranked: Sequence[Suspect], more: Sequence[Suspect]) -> list[Suspect]:
     return sorted(best.values(), key=lambda s: -s.weight) if more else list(ranked)
 
 
-class _Case:
-    """Collects what the witnesses say."""
+class Witnesses:
+    """
+    Collects what the witnesses say.
 
-    def __init__(self, zero: datetime, times: Floats) -> None:
-        self.zero = zero
+    Attributes
+    ----------
+    times
+        Candidate times of the fault (s), ascending; of shape (times,).
+    parts, reasons
+        By service and witness: the weight (nats, averaged over `times`) and the sentence behind it.
+    curves
+        By service and witness: what it says of each candidate time (nats; of shape (times,)), from that alone which
+        tells a time: see `_behaviour` and `_times`. `_request_change` reads them.
+    firsts
+        Of each error of a service's own that some visits show and the earliest do not: the service and the log of
+        the chance of that (`log_chance_of_first`).
+    """
+
+    def __init__(self, times: Floats) -> None:
         self.times = times
         self.parts: dict[str, Evidence] = {}
         self.reasons: dict[str, dict[str, str]] = {}
         self.curves: dict[str, dict[str, Floats]] = {}
+        self.firsts: list[tuple[str, float]] = []
 
-    def say(self, service: str, witness: str, weight: float, reason: str, curve: Floats | None = None) -> None:
-        """Note the stronger of what was said before and this; *curve* is its weight at each candidate time."""
+    def say(self, service: str, witness: str, weight: float, reason: str) -> None:
+        """Note the stronger of what was said before and this."""
         if weight > self.parts.setdefault(service, {}).get(witness, 0.0):
             self.parts[service][witness] = weight
             self.reasons.setdefault(service, {})[witness] = reason
-            if curve is not None:
-                self.curves.setdefault(service, {})[witness] = curve
+
+    def time(self, service: str, witness: str, curve: Floats) -> None:
+        """Note the stronger of what was said before of the candidate times and this."""
+        of = self.curves.setdefault(service, {})
+        if witness not in of or log_mean_exp(curve) > log_mean_exp(of[witness]):
+            of[witness] = curve
 
     def hear_visits(self, logs: pl.DataFrame, spans: pl.DataFrame) -> None:
         """Behaviour and own time, from requests that can be followed."""
@@ -264,7 +261,7 @@ class _Case:
             .with_columns(caller=pl.lit(None, pl.String))
         )
         if noted.height:
-            self._behaviour(weigh(units, noted, self.times))
+            self._behaviour(weigh(units, noted, self.times), single=True)
         late = slow(units, "own_ms")
         if late.height:
             tested = weigh(units, late.with_columns(kind=pl.lit("slow"), caller=pl.lit(None, pl.String)), self.times)
@@ -307,13 +304,19 @@ class _Case:
             .with_columns(
                 kind=pl.lit("error"),
                 caller=pl.lit(None, pl.String),
-                context=pl.lit("by time"),
+                context=pl.lit(BY_TIME),
                 feature=pl.format("any error line within {} s", pl.lit(STEP_S)),
             )
         )
         self._behaviour(weigh(units, noted, self.times))
 
-    def _behaviour(self, tested: Tested) -> None:
+    def _behaviour(self, tested: Tested, *, single: bool = False) -> None:
+        """
+        Weigh what services do; *single* where every unit is a visit.
+
+        For the time of the fault a service's own words count alone: what several services write alike, as the
+        framework that they share does when it cannot reach a neighbour, comes and goes without any fault of theirs.
+        """
         best = np.argmax(tested.log_bf, axis=1)
         pick = (np.arange(len(best)), best)
         share_before = tested.before[pick] / np.maximum(tested.before_of[pick], 1.0)
@@ -323,6 +326,11 @@ class _Case:
             row=pl.int_range(pl.len()),
             log_bf=pl.Series(log_mean_exp(tested.log_bf, axis=1)),
             rises=pl.Series(share_after > share_before),
+            own=pl.col("kind").eq("call")
+            | pl.col("context").eq(BY_TIME)
+            | pl.col("service").n_unique().over("kind", "feature").eq(1),
+            often=pl.Series(tested.before[:, 0] + tested.after[:, 0]),
+            first=pl.Series(log_chance_of_first(tested)),
             twin=pl.Series(np.unique(same, axis=0, return_inverse=True)[1].reshape(-1)),
             words=pl.Series(
                 [
@@ -343,17 +351,25 @@ class _Case:
         table = table.sort("log_bf", descending=True, maintain_order=True).unique(
             ["kind", "twin"], keep="first", maintain_order=True
         )
+        new = pl.col("kind").eq("error") & pl.col("own") & pl.col("often").ge(OFTEN)
+        if single:
+            self.firsts += list(table.filter(new).select("service", "first").iter_rows())
+        timed = np.where(
+            (tested.features["kind"].to_numpy() == "error")[:, None], log_bayes_factor_if_new(tested), tested.log_bf
+        )
         for (service,), of_service in table.group_by("service", maintain_order=True):
-            kinds = []
+            kinds, curves = [], []
             for _, of_kind in of_service.group_by("kind", maintain_order=True):
                 kinds.append(float(log_mean_exp(of_kind["log_bf"].to_numpy())))
+                own = of_kind.filter("own")["row"].to_numpy()
+                curves += [log_mean_exp(timed[own], axis=0)] if own.size else []
             top = of_service.row(0, named=True)
             verb = "now" if top["rises"] else "no longer"
             what = {"call": "calls", "error": "logs", "pattern": "logs"}[top["kind"]]
             weight = float(log_mean_exp(np.array(kinds)))
-            curve = log_mean_exp(tested.log_bf[of_service["row"].to_numpy()], axis=0)
-            reason = f"It {verb} {what} “{top['feature']}”: {top['words']}."
-            self.say(str(service), "behaviour", weight, reason, curve)
+            self.say(str(service), "behaviour", weight, f"It {verb} {what} “{top['feature']}”: {top['words']}.")
+            if curves:
+                self.time(str(service), "behaviour", log_mean_exp(np.array(curves), axis=0))
 
     def hear_network(self, spans: pl.DataFrame) -> None:
         """Time between caller and server, over all pairs of a service."""
@@ -422,20 +438,24 @@ class _Case:
         )
         table = tested.features.select("service", "caller", "group", "times", "limit_ms", "context")
         level = np.searchsorted(np.array(TIMES_OVER), table["times"].to_numpy())
+        callees, callers = table["service"].to_list(), table["caller"].to_list()
         members: dict[str, list[int]] = {}
-        for row, (service, caller) in enumerate(table.select("service", "caller").iter_rows()):
-            for name in {service, caller} - {None}:
+        for row, ends in enumerate(zip(callees, callers, strict=True)):
+            for name in set(ends) - {None}:
                 members.setdefault(name, []).append(row)
         for service, rows in members.items():
-            whole = np.zeros((len(TIMES_OVER), len(self.times)))
-            np.add.at(whole, level[rows], signed[rows])
             groups = table["group"].to_numpy()[rows]
-            single = np.zeros((len(np.unique(groups)), len(TIMES_OVER), len(self.times)))
-            single[np.unique(groups, return_inverse=True)[1], level[rows]] = signed[rows]
-            together, alone = float(log_mean_exp(whole)), float(log_mean_exp(single))
-            weight = max(together, alone)
-            flat = whole if together >= alone else single.reshape(-1, len(self.times))
-            curve = log_mean_exp(flat, axis=0)
+            each = np.zeros((len(np.unique(groups)), len(TIMES_OVER), len(self.times)))
+            each[np.unique(groups, return_inverse=True)[1], level[rows]] = signed[rows]
+            # all of its calls as one, one operation alone, and all that are asked of it, or that it asks, as one
+            ways = [each.sum(axis=0)[None], each]
+            for side in (callees, callers) if witness == "network" else ():
+                mine = [row for row in rows if side[row] == service]
+                one_way = np.zeros((1, len(TIMES_OVER), len(self.times)))
+                np.add.at(one_way[0], level[mine], signed[mine])
+                ways.append(one_way)
+            weights = [float(log_mean_exp(way)) for way in ways]
+            weight, way = max(weights), ways[int(np.argmax(weights))]
             top = rows[int(np.argmax(signed[rows].max(axis=1)))]
             at = (top, int(np.argmax(signed[top])))
             to, _, _, _, limit, operation = table.row(top)
@@ -447,8 +467,8 @@ class _Case:
                 f"{what} {where}above {limit:g} ms ({operation[:80]}): "
                 f"{int(tested.before[at])} of {int(tested.before_of[at])} before, "
                 f"{int(tested.after[at])} of {int(tested.after_of[at])} after.",
-                curve,
             )
+            self.time(service, witness, log_mean_exp(way[:, MATERIAL:].reshape(-1, len(self.times)), axis=0))
 
     def hear_saturation(self, metrics: pl.DataFrame) -> None:
         """Use of cpu or memory, against the service's own past."""
@@ -481,18 +501,6 @@ class _Case:
             weight = (errors / (errors + 10.0)) * (errors / lines) ** 0.5
             self.say(service, "errors", weight, f"{errors} of its {lines} recent log lines are errors.")
 
-    def since(self, service: str, parts: Mapping[str, float]) -> tuple[float, float] | None:
-        """Return the most likely time (s from the alert) of the fault and its uncertainty, where it is known."""
-        curves = [curve for witness, curve in self.curves.get(service, {}).items() if witness in parts]
-        if not curves or sum(parts.values()) < KNOWN_NATS:
-            return None
-        total = np.sum(curves, axis=0)
-        mass = np.exp(total - total.max())
-        cumulative = np.cumsum(mass) / mass.sum()
-        best = float(np.average(self.times, weights=mass))
-        low, high = (float(self.times[int(np.searchsorted(cumulative, q))]) for q in (0.05, 0.95))
-        return best, WIDER * (max(best - low, high - best) + 2 * STEP_S)
-
     def ranked(self, spans: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> list[Suspect]:
         """Take off what callees explain, add up, sort by evidence alone."""
         below = _descendants(spans)
@@ -511,7 +519,6 @@ class _Case:
             weight = round(sum(parts.values()), 6)
             if weight <= 0:
                 continue
-            since = self.since(service, parts)
             order = sorted(parts, key=lambda witness: (-parts[witness], witness))
             found.append(
                 Suspect(
@@ -521,8 +528,6 @@ class _Case:
                     parts={witness: parts[witness] for witness in order},
                     because=tuple(self.reasons[service][witness] for witness in order),
                     evidence=_observations(service, tables),
-                    since=None if since is None else self.zero + timedelta(seconds=round(since[0], 1)),
-                    since_uncertainty_s=None if since is None else round(since[1], 1),
                     tie_break=(raw[service], *(float(busy[name].get(service, 0)) for name in sorted(busy))),
                 )
             )
