@@ -43,22 +43,32 @@ def lighten_headless() -> None:
     warnings.filterwarnings("ignore", message="Unable to import Axes3D")
 
 
-def lighten_drawing() -> None:
+def lighten_numbers() -> None:
     """
-    Shorten what follows, the import of SciPy and Matplotlib, where `lighten_headless` was called; else do nothing.
+    Shorten what follows, the import of SciPy, where `lighten_headless` was called; else do nothing.
 
-    SciPy imports all that NumPy offers: its wrapper of Fortran is left empty. Matplotlib writes the help texts of its
-    classes anew at each start, a third of its import: they stay empty. Figures and results are the same.
+    SciPy imports all that NumPy offers: its wrapper of Fortran is left empty. Results are the same.
     """
-    if not _headless or "scipy.special" in sys.modules:
+    if not _headless or "scipy.special" in sys.modules or "numpy.f2py" in sys.modules:
         return
     import numpy as np
+
+    empty = ModuleType("numpy.f2py")
+    sys.modules["numpy.f2py"] = empty
+    setattr(np, "f2py", empty)  # noqa: B010 - a name that NumPy itself sets only when it is asked for
+
+
+def lighten_drawing() -> None:
+    """
+    Shorten what follows, the import of Matplotlib, where `lighten_headless` was called; else do nothing.
+
+    It writes the help texts of its classes anew at each start, a third of its import: they stay empty. Figures are the
+    same.
+    """
+    if not _headless or "matplotlib.figure" in sys.modules:
+        return
     from matplotlib import artist as artists
 
-    if "numpy.f2py" not in sys.modules:
-        empty = ModuleType("numpy.f2py")
-        sys.modules["numpy.f2py"] = empty
-        setattr(np, "f2py", empty)  # noqa: B010 - a name that NumPy itself sets only when it is asked for
     artists.kwdoc = lambda artist: ""
 
 

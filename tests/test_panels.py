@@ -107,7 +107,7 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Build every figure, but do not rasterise it: that costs most and adds nothing to what HTML holds."""
     blank = io.BytesIO()
     Image.new("P", (1, 1)).save(blank, "PNG")
-    monkeypatch.setattr(style, "png", lambda figure: blank.getvalue())
+    monkeypatch.setattr(style, "_png", lambda figure: blank.getvalue())
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -8,33 +8,34 @@ colour alone: series differ in marker, line and hatch, and are named where they 
 
 No text of a picture is ever interpreted: "$" and "_" are plain (``parse_math=False``), glyphs that the font lacks
 become a box, long names are cut.
+
+Matplotlib is imported when the first picture is drawn: a replay draws none and does without.
 """
 
 from __future__ import annotations
 
+import base64
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
-from matplotlib import font_manager
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ft2font import FT2Font
-from matplotlib.patches import StepPatch
-from matplotlib.text import Text
-from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
-from PIL import Image
 
+from .._imports import lighten_drawing
 from ..models.observation import Coverage
 from ..models.window import Window
 from .safe import one_line
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+    from matplotlib.patches import StepPatch
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -69,6 +70,11 @@ class Look:
     dash: Any
     hatch: str
 
+
+EMPTY_PNG: Final = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABAQAAAAA3bvkkAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
+)
+"""One white point."""
 
 LOOKS: Final = (
     Look(VERMILION, "o", "-", ""),
@@ -131,13 +137,23 @@ def unseen_spans(coverage: Coverage, *, slack_s: float = 120.0) -> tuple[tuple[d
     return tuple(spans)
 
 
-def new_figure(height_in: float = 2.9, width_in: float = WIDTH_IN) -> tuple[Figure, Axes]:
-    """Return an empty figure of our style with one pair of axes."""
-    figure = Figure(figsize=(width_in, height_in), dpi=DPI, facecolor=CARD)
+def picture(height_in: float, draw: Callable[[Figure, Axes], None]) -> bytes:
+    """
+    Return what *draw* draws on one pair of axes of our style, *height_in* inches high, as PNG bytes.
+
+    Where pictures are left out (`leave_out_pictures`) it is an empty one, and *draw* is not called.
+    """
+    if not _pictures:
+        return EMPTY_PNG
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI, facecolor=CARD)
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0.1, 0.2, 0.8, 0.6))
     dress(axes)
-    return figure, axes
+    draw(figure, axes)
+    return _png(figure)
 
 
 def dress(axes: Axes) -> None:
@@ -183,6 +199,9 @@ def plot_text(text: object, limit: int = 36) -> str:
 
 @cache
 def _glyphs() -> frozenset[int]:
+    from matplotlib import font_manager
+    from matplotlib.ft2font import FT2Font
+
     return frozenset(FT2Font(font_manager.findfont(FONT)).get_charmap())
 
 
@@ -198,6 +217,8 @@ def clock_of(at_s: float) -> str:
 
 def time_axis(axes: Axes, marks: Marks, *, ticks: int = 7) -> None:
     """Give *axes* the window as its x axis, in UTC, with the day where the window is longer than one."""
+    from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+
     window = marks.window
     start, end = seconds(window.start), seconds(window.end)
     axes.set_xlim(start, end)
@@ -337,6 +358,8 @@ def steps(
     hatch: str = "",
 ) -> StepPatch:
     """Fill between *baseline* and *values*, constant over each bin: one shape a series, however many bins."""
+    from matplotlib.patches import StepPatch
+
     patch = StepPatch(
         np.asarray(values, dtype=np.float64),
         edges,
@@ -367,6 +390,8 @@ def value_axis(
 
     *ceiling* is the largest value there can be (100 for percent): no figure stands above it.
     """
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
+
     top = top if math.isfinite(top) and top > low else low + 1.0
     axes.set_ylim(low, low + (top - low) * 1.05 * headroom)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=whole))
@@ -375,6 +400,14 @@ def value_axis(
         axes.yaxis.set_major_locator(
             FixedLocator([ceiling * part / 4 for part in range(5) if ceiling * part / 4 <= top])
         )
+
+
+def ticks_at(axis: Axis, values: Sequence[float], unit: str = "") -> None:
+    """Mark *values* on *axis* and nothing else, each with its unit."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter
+
+    axis.set_major_locator(FixedLocator(values))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}{unit}"))
 
 
 def short(value: float) -> str:
@@ -457,23 +490,33 @@ def leave_out_pictures() -> None:
     _pictures = False
 
 
+def get_ready() -> None:
+    """Import what drawing needs, where anything will be drawn: else the first picture would wait for it."""
+    if not _pictures:
+        return
+    lighten_drawing()
+    from matplotlib import axes, figure, ft2font, patches, text, ticker  # noqa: F401
+    from matplotlib.backends import backend_agg  # noqa: F401
+    from PIL import Image  # noqa: F401
+
+
 def draw_once() -> None:
     """Draw a small picture: the first one of a process reads fonts and fills tables, which the next find ready."""
-    figure = Figure(figsize=(2, 1))
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    axes.plot([0, 1], [0, 1], label="0")
-    axes.set_title("0")
-    axes.legend()
-    png(figure)
+
+    def draw(figure: Figure, axes: Axes) -> None:
+        (line,) = axes.plot([0, 1], [0, 1])
+        subject(axes, plot_text("0"))
+        legend(axes, [line], ["0"])
+
+    picture(1.0, draw)
 
 
-def png(figure: Figure) -> bytes:
+def _png(figure: Figure) -> bytes:
     """Return *figure* as PNG bytes: no date, no program name, plain text everywhere, at most 128 colours."""
-    if not _pictures:
-        blank = io.BytesIO()
-        Image.new("1", (1, 1), 1).save(blank, format="PNG")
-        return blank.getvalue()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.text import Text
+    from PIL import Image
+
     for text in figure.findobj(Text):
         text.set_parse_math(False)
         text.set_usetex(False)

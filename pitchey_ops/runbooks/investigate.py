@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._imports import lighten_drawing
+from .._imports import lighten_numbers
 from ..evidence.ids import new_incident_id, new_run_id
 from ..evidence.recorder import Recorder, read_exchanges, read_lines, read_recorded
 from ..evidence.replay import CurrentChannel, ReplayChannel
@@ -39,11 +39,13 @@ def __getattr__(name: str) -> Any:
 
 def complete() -> Any:
     """Import everything else that a run needs (rules, panels, charts) and return the module of `Run`."""
-    lighten_drawing()
+    lighten_numbers()
+    from ..panels import style
     from ..steps import steps
     from . import run
 
     steps()
+    style.get_ready()
     return run
 
 

@@ -59,12 +59,12 @@ def main() -> None:
     from .given import VARIABLE
 
     unseen = UNSEEN_VARIABLE in os.environ
-    if VARIABLE not in os.environ or unseen:  # a run that is about to ask imports the rest while it asks
-        investigate.complete()
     if unseen:
         from ..panels import style
 
         style.leave_out_pictures()
+    if VARIABLE not in os.environ or unseen:  # a run that is about to ask imports the rest while it asks
+        investigate.complete()
     IPKernelApp.launch_instance(argv=[*sys.argv[1:], *OPTIONS])
 
 

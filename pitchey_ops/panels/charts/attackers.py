@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -15,6 +16,10 @@ from ..base import Column, Panel, Table, no_data
 from ..style import Marks
 from ..words import count, name
 from ._common import finite_max, grouped_bins, look
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,18 +149,20 @@ def _events_png(events: pl.DataFrame, marks: Marks) -> bytes | None:
     if not names or not math.isfinite(values.sum()):
         return None
     edges = np.append(starts, starts[-1] + width)
-    figure, axes = style.new_figure(2.8)
-    bottom = values[0] * 0
-    handles = []
-    for at, row in enumerate(values):
-        seen = look(at, names[at])
-        handles.append(style.steps(axes, bottom + row, edges, baseline=bottom, color=seen.color, hatch=seen.hatch))
-        bottom = bottom + row
-    labels = [style.plot_text(one) for one in names]
-    style.subject(axes, f"attack events per {style.bin_words(width)}, by address")
-    style.value_axis(axes, finite_max(bottom, 1.0), headroom=1.25, whole=True)
-    style.time_axis(axes, marks)
-    style.draw_marks(axes, marks)
-    style.legend(axes, handles, labels, columns=3)
-    style.place(figure, axes, rows=style.legend_rows(labels, 3))
-    return style.png(figure)
+
+    def draw(figure: Figure, axes: Axes) -> None:
+        bottom = values[0] * 0
+        handles = []
+        for at, row in enumerate(values):
+            seen = look(at, names[at])
+            handles.append(style.steps(axes, bottom + row, edges, baseline=bottom, color=seen.color, hatch=seen.hatch))
+            bottom = bottom + row
+        labels = [style.plot_text(one) for one in names]
+        style.subject(axes, f"attack events per {style.bin_words(width)}, by address")
+        style.value_axis(axes, finite_max(bottom, 1.0), headroom=1.25, whole=True)
+        style.time_axis(axes, marks)
+        style.draw_marks(axes, marks)
+        style.legend(axes, handles, labels, columns=3)
+        style.place(figure, axes, rows=style.legend_rows(labels, 3))
+
+    return style.picture(2.8, draw)

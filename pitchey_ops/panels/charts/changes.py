@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -12,6 +13,10 @@ from .. import style
 from ..base import Column, Panel, Table, no_data
 from ..style import Marks
 from ..words import clock, count, name, span_words
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 SOON_BEFORE_S = 30 * 60
 """A change this close before the onset is named in the title."""
@@ -54,45 +59,47 @@ def deployments(frame: pl.DataFrame, marks: Marks, *, main_script: str | None = 
     figure = None
     if inside or onset is not None:
         scripts = sorted({row["script"] or "" for row in inside}, key=lambda s: (s != main_script, s))[:6]
-        canvas, axes = style.new_figure(1.35 + 0.34 * max(1, len(scripts)))
-        axes.grid(visible=False)
-        for row in inside:
-            if (row["script"] or "") in scripts:
-                y = -scripts.index(row["script"] or "")
-                x = row["at"].timestamp()
-                axes.plot([x], [y], marker="^", color=style.BLUE, markersize=9, linestyle="none", zorder=5)
-                late = x > marks.window.start.timestamp() + 0.8 * marks.window.duration.total_seconds()
-                axes.annotate(
-                    style.plot_text(row["version"] or "", 14),
-                    (x, y),
-                    xytext=(-8 if late else 8, 0),
-                    textcoords="offset points",
-                    ha="right" if late else "left",
-                    va="center",
-                    fontsize=style.FONT_SIZE - 2,
-                    color=style.INK,
-                    parse_math=False,
-                    zorder=6,
-                )
-        axes.set_ylim(-max(1, len(scripts)) + 0.4, 1.5)
-        axes.set_yticks(
-            [-at for at in range(len(scripts))], [style.plot_text(one, 24) for one in scripts], parse_math=False
-        )
-        axes.tick_params(axis="y", length=0)
-        style.subject(axes, "deployments (▲) against the onset")
-        style.time_axis(axes, marks, ticks=4)
-        style.draw_marks(
-            axes,
-            Marks(
-                window=marks.window,
-                onset=marks.onset,
-                onset_uncertainty_s=marks.onset_uncertainty_s,
-                alerts=marks.alerts,
-                unseen=marks.unseen,
-            ),
-        )
-        style.place(canvas, axes, left_in=1.9)
-        figure = style.png(canvas)
+
+        def draw(figure: Figure, axes: Axes) -> None:
+            axes.grid(visible=False)
+            for row in inside:
+                if (row["script"] or "") in scripts:
+                    y = -scripts.index(row["script"] or "")
+                    x = row["at"].timestamp()
+                    axes.plot([x], [y], marker="^", color=style.BLUE, markersize=9, linestyle="none", zorder=5)
+                    late = x > marks.window.start.timestamp() + 0.8 * marks.window.duration.total_seconds()
+                    axes.annotate(
+                        style.plot_text(row["version"] or "", 14),
+                        (x, y),
+                        xytext=(-8 if late else 8, 0),
+                        textcoords="offset points",
+                        ha="right" if late else "left",
+                        va="center",
+                        fontsize=style.FONT_SIZE - 2,
+                        color=style.INK,
+                        parse_math=False,
+                        zorder=6,
+                    )
+            axes.set_ylim(-max(1, len(scripts)) + 0.4, 1.5)
+            axes.set_yticks(
+                [-at for at in range(len(scripts))], [style.plot_text(one, 24) for one in scripts], parse_math=False
+            )
+            axes.tick_params(axis="y", length=0)
+            style.subject(axes, "deployments (▲) against the onset")
+            style.time_axis(axes, marks, ticks=4)
+            style.draw_marks(
+                axes,
+                Marks(
+                    window=marks.window,
+                    onset=marks.onset,
+                    onset_uncertainty_s=marks.onset_uncertainty_s,
+                    alerts=marks.alerts,
+                    unseen=marks.unseen,
+                ),
+            )
+            style.place(figure, axes, left_in=1.9)
+
+        figure = style.picture(1.35 + 0.34 * max(1, len(scripts)), draw)
     return Panel(
         id="deployments",
         question=question,

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.ticker import FixedLocator
 
 from ...models.finding import Finding
 from ...models.report import HypothesisScore, Suspect
 from .. import style
 from ..base import Column, Panel, Table, no_data
 from ..words import name, percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def hypotheses(
@@ -54,29 +58,31 @@ def hypotheses(
             for_[at], against[at] = sum(v for v in values if v > 0), sum(v for v in values if v < 0)
         elif math.isfinite(score.weight):
             (for_ if score.weight > 0 else against)[at] = score.weight
-    figure, axes = style.new_figure(0.95 + 0.36 * len(drawn))
-    axes.grid(visible=False, axis="y")
-    axes.grid(visible=True, axis="x", color=style.GRID, linewidth=0.8)
-    y = -np.arange(len(drawn))
-    axes.barh(y, for_, height=0.62, color=style.BLUE, linewidth=0)
-    axes.barh(y, against, height=0.62, color=style.ORANGE, hatch="///", edgecolor=style.CARD, linewidth=0.4)
-    axes.axvline(0, color=style.INK, linewidth=1)
-    reach = max(float(for_.max(initial=0)), 5.0), max(float(-against.min(initial=0)), 5.0)
-    room = 0.16 * sum(reach)
-    for at, score in enumerate(drawn):
-        style.word(axes, float(for_[at]) + 0.01 * sum(reach), float(y[at]), percent(score.confidence), va="center")
-    axes.set_xlim(-reach[1] * 1.05, reach[0] + room)
-    axes.set_ylim(-len(drawn) + 0.4, 0.6)
-    axes.set_yticks(y, [style.plot_text(say[score.id], 32) for score in drawn], parse_math=False)
-    axes.tick_params(axis="y", length=0)
-    axes.set_xlabel(
-        "◀ against     decibans     for ▶",
-        fontsize=style.FONT_SIZE - 1,
-        color=style.MUTED,
-        parse_math=False,
-    )
-    style.subject(axes, "evidence for and against each cause")
-    style.place(figure, axes, left_in=2.5, bottom_in=0.52)
+
+    def draw(figure: Figure, axes: Axes) -> None:
+        axes.grid(visible=False, axis="y")
+        axes.grid(visible=True, axis="x", color=style.GRID, linewidth=0.8)
+        y = -np.arange(len(drawn))
+        axes.barh(y, for_, height=0.62, color=style.BLUE, linewidth=0)
+        axes.barh(y, against, height=0.62, color=style.ORANGE, hatch="///", edgecolor=style.CARD, linewidth=0.4)
+        axes.axvline(0, color=style.INK, linewidth=1)
+        reach = max(float(for_.max(initial=0)), 5.0), max(float(-against.min(initial=0)), 5.0)
+        room = 0.16 * sum(reach)
+        for at, score in enumerate(drawn):
+            style.word(axes, float(for_[at]) + 0.01 * sum(reach), float(y[at]), percent(score.confidence), va="center")
+        axes.set_xlim(-reach[1] * 1.05, reach[0] + room)
+        axes.set_ylim(-len(drawn) + 0.4, 0.6)
+        axes.set_yticks(y, [style.plot_text(say[score.id], 32) for score in drawn], parse_math=False)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel(
+            "◀ against     decibans     for ▶",
+            fontsize=style.FONT_SIZE - 1,
+            color=style.MUTED,
+            parse_math=False,
+        )
+        style.subject(axes, "evidence for and against each cause")
+        style.place(figure, axes, left_in=2.5, bottom_in=0.52)
+
     rows: list[tuple[str, str, float | None, str]] = []
     for place, score in enumerate(drawn[:3], start=1):
         head = f"{place}. {say[score.id]}"
@@ -94,7 +100,7 @@ def hypotheses(
             "Bars to the right speak for a cause, hatched bars to the left against it (ten decibans are ten times "
             "as likely); the figure at each bar is how likely it is, all evidence together."
         ),
-        png=style.png(figure),
+        png=style.picture(0.95 + 0.36 * len(drawn), draw),
         alt="Bars for and against: "
         + "; ".join(
             f"{say[score.id]} {percent(score.confidence)} (+{f:.0f}, {a:.0f} decibans)"
@@ -127,28 +133,30 @@ def suspects(ranked: Sequence[Suspect], findings: Sequence[Finding] = (), *, why
         title += f", then {name(usable[1].service)} ({usable[1].score:.2f})"
     drawn = usable[:8]
     scores = np.array([one.score for one in drawn])
-    figure, axes = style.new_figure(0.75 + 0.33 * len(drawn))
-    axes.grid(visible=False)
-    y = -np.arange(len(drawn))
-    colors = [style.VERMILION] + [style.GREY] * (len(drawn) - 1)
-    axes.barh(y, scores, height=0.62, color=colors, linewidth=0)
-    high = max(float(scores.max()), 1e-9)
-    for at, value in zip(y, scores, strict=True):
-        style.word(axes, max(0.0, float(value)) + 0.012 * high, float(at), f"{value:.2f}", va="center")
-    axes.set_xlim(min(0.0, float(scores.min())) * 1.05, 1.15 * high)
-    axes.set_ylim(-len(drawn) + 0.4, 0.6)
-    axes.set_yticks(y, [style.plot_text(one.service, 30) for one in drawn], parse_math=False)
-    axes.tick_params(axis="both", length=0)
-    axes.xaxis.set_major_locator(FixedLocator([]))
-    style.subject(axes, "how strongly signals point at each service (0 to 1)")
-    style.place(figure, axes, left_in=2.2, bottom_in=0.15)
+
+    def draw(figure: Figure, axes: Axes) -> None:
+        axes.grid(visible=False)
+        y = -np.arange(len(drawn))
+        colors = [style.VERMILION] + [style.GREY] * (len(drawn) - 1)
+        axes.barh(y, scores, height=0.62, color=colors, linewidth=0)
+        high = max(float(scores.max()), 1e-9)
+        for at, value in zip(y, scores, strict=True):
+            style.word(axes, max(0.0, float(value)) + 0.012 * high, float(at), f"{value:.2f}", va="center")
+        axes.set_xlim(min(0.0, float(scores.min())) * 1.05, 1.15 * high)
+        axes.set_ylim(-len(drawn) + 0.4, 0.6)
+        axes.set_yticks(y, [style.plot_text(one.service, 30) for one in drawn], parse_math=False)
+        axes.tick_params(axis="both", length=0)
+        style.ticks_at(axes.xaxis, [])
+        style.subject(axes, "how strongly signals point at each service (0 to 1)")
+        style.place(figure, axes, left_in=2.2, bottom_in=0.15)
+
     left = len(usable) - len(drawn)
     return Panel(
         id="suspects",
         question=question,
         title=title,
         sentence="A score says how strongly all signals together point at a service; it is no probability.",
-        png=style.png(figure),
+        png=style.picture(0.75 + 0.33 * len(drawn), draw),
         alt="Bars: " + "; ".join(f"{name(one.service)} {one.score:.2f}" for one in drawn),
         table=Table(
             columns=(

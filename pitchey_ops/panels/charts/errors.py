@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
@@ -15,6 +15,10 @@ from ..base import Column, Panel, Table, no_data
 from ..style import Marks
 from ..words import clock, count, name, percent, spark
 from ._common import before_after, finite_max, grouped_bins, look
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 ERROR_LEVELS = ("error", "fatal", "critical")
 Trend = Literal["new", "rising", "steady", "falling", "gone", "unknown"]
@@ -51,21 +55,23 @@ def errors_over_time(logs: pl.DataFrame, marks: Marks, *, why_empty: str = "") -
         )
     else:
         title = f"{count(total, 'error')} in the logs; {loudest} logs {share} of them"
-    labels = [style.plot_text(one) for one in names]
-    figure, axes = style.new_figure(3.1)
-    bottom = np.zeros(len(starts))
-    edges = np.append(starts, starts[-1] + width)
-    handles = []
-    for at, row in enumerate(values):
-        seen = look(at, names[at])
-        handles.append(style.steps(axes, bottom + row, edges, baseline=bottom, color=seen.color, hatch=seen.hatch))
-        bottom = bottom + row
-    style.subject(axes, f"errors per {unit}, by service")
-    style.value_axis(axes, finite_max(bottom, 1.0), headroom=1.25, whole=True)
-    style.time_axis(axes, marks)
-    style.draw_marks(axes, marks)
-    style.legend(axes, handles, labels, columns=3)
-    style.place(figure, axes, rows=style.legend_rows(labels, 3))
+
+    def draw(figure: Figure, axes: Axes) -> None:
+        labels = [style.plot_text(one) for one in names]
+        bottom = np.zeros(len(starts))
+        edges = np.append(starts, starts[-1] + width)
+        handles = []
+        for at, row in enumerate(values):
+            seen = look(at, names[at])
+            handles.append(style.steps(axes, bottom + row, edges, baseline=bottom, color=seen.color, hatch=seen.hatch))
+            bottom = bottom + row
+        style.subject(axes, f"errors per {unit}, by service")
+        style.value_axis(axes, finite_max(bottom, 1.0), headroom=1.25, whole=True)
+        style.time_axis(axes, marks)
+        style.draw_marks(axes, marks)
+        style.legend(axes, handles, labels, columns=3)
+        style.place(figure, axes, rows=style.legend_rows(labels, 3))
+
     peak = int(per_bin.argmax())
     notes = []
     if rest:
@@ -84,7 +90,7 @@ def errors_over_time(logs: pl.DataFrame, marks: Marks, *, why_empty: str = "") -
             f"{count(total, 'error')} between {clock(marks.window.start, marks.window)} and "
             f"{clock(marks.window.end, marks.window)}; at most {style.short(float(per_bin[peak]))} in one {unit}."
         ),
-        png=style.png(figure),
+        png=style.picture(3.1, draw),
         alt=(
             f"Stacked bars of errors per {unit}. "
             + "; ".join(f"{name(who)}: {int(row.sum())}" for who, row in zip(names, values, strict=True))
@@ -190,27 +196,28 @@ def error_patterns(rows: Sequence[PatternRow], marks: Marks, *, why_empty: str =
 
 
 def _pattern_strip(rows: Sequence[PatternRow], marks: Marks) -> bytes:
-    figure, axes = style.new_figure(1.4 + 0.34 * len(rows))
-    start, end = marks.window.start.timestamp(), marks.window.end.timestamp()
-    axes.grid(visible=False)
-    for at, row in enumerate(rows):
-        counts = np.nan_to_num(np.asarray(row.counts, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-        top = counts.max(initial=0.0)
-        edges = np.linspace(start, end, len(counts) + 1)
-        heights = 0.86 * np.sqrt(counts.clip(min=0) / top) if top > 0 else np.zeros(len(counts))
-        seen = style.VERMILION if row.trend == "new" else style.ORANGE if row.trend == "rising" else style.GREY
-        floor = np.full(len(counts), -at - 0.5)
-        style.steps(axes, floor + heights, edges, baseline=floor, color=seen)
-        axes.axhline(-at - 0.5, color=style.GRID, linewidth=0.8)
-    axes.set_ylim(-len(rows) + 0.42, 1.75)
-    labels = [f"{TREND_SIGN.get(row.trend, '?')[0]} {style.plot_text(row.pattern, 27)}" for row in rows]
-    axes.set_yticks([-at - 0.15 for at in range(len(rows))], labels, parse_math=False, fontsize=style.FONT_SIZE - 2)
-    axes.tick_params(axis="y", length=0)
-    style.subject(axes, "how often each pattern came (each on its own scale)")
-    style.time_axis(axes, marks, ticks=4)
-    style.draw_marks(axes, marks)
-    style.place(figure, axes, left_in=2.15)
-    return style.png(figure)
+    def draw(figure: Figure, axes: Axes) -> None:
+        start, end = marks.window.start.timestamp(), marks.window.end.timestamp()
+        axes.grid(visible=False)
+        for at, row in enumerate(rows):
+            counts = np.nan_to_num(np.asarray(row.counts, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+            top = counts.max(initial=0.0)
+            edges = np.linspace(start, end, len(counts) + 1)
+            heights = 0.86 * np.sqrt(counts.clip(min=0) / top) if top > 0 else np.zeros(len(counts))
+            seen = style.VERMILION if row.trend == "new" else style.ORANGE if row.trend == "rising" else style.GREY
+            floor = np.full(len(counts), -at - 0.5)
+            style.steps(axes, floor + heights, edges, baseline=floor, color=seen)
+            axes.axhline(-at - 0.5, color=style.GRID, linewidth=0.8)
+        axes.set_ylim(-len(rows) + 0.42, 1.75)
+        labels = [f"{TREND_SIGN.get(row.trend, '?')[0]} {style.plot_text(row.pattern, 27)}" for row in rows]
+        axes.set_yticks([-at - 0.15 for at in range(len(rows))], labels, parse_math=False, fontsize=style.FONT_SIZE - 2)
+        axes.tick_params(axis="y", length=0)
+        style.subject(axes, "how often each pattern came (each on its own scale)")
+        style.time_axis(axes, marks, ticks=4)
+        style.draw_marks(axes, marks)
+        style.place(figure, axes, left_in=2.15)
+
+    return style.picture(1.4 + 0.34 * len(rows), draw)
 
 
 def _coarse(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], parts: int = 24) -> list[float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 import polars as pl
@@ -15,6 +15,10 @@ from ..base import Column, Panel, Table, no_data, number
 from ..style import Marks, Numbers
 from ..words import clock, count, name, percent
 from ._common import finite, finite_max
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 LIMIT_P95_MS: Final = 2_000.0
 """The written runbook's line for the 95th percentile of response times."""
@@ -93,23 +97,24 @@ def _percentiles(points: pl.DataFrame, marks: Marks) -> tuple[Numbers, int, Numb
 
 
 def _lines_png(starts: Numbers, width: int, p50: Numbers, p95: Numbers, marks: Marks, limit_ms: float) -> bytes:
-    figure, axes = style.new_figure(3.0)
-    middle = starts + width / 2
-    (low,) = axes.plot(
-        middle, p50, color=style.BLUE, linewidth=1.8, linestyle=style.LOOKS[1].dash, marker="s", markersize=2.6
-    )
-    (high,) = axes.plot(middle, p95, color=style.VERMILION, linewidth=2.0, marker="o", markersize=3.2)
-    top = max(finite_max(p95), finite_max(p50), 1e-9)
-    if limit_ms <= 4 * top:
-        top = max(top, limit_ms)
-        style.limit_line(axes, limit_ms, f"limit for P95: {_ms(limit_ms)}", color=style.MUTED)
-    style.subject(axes, f"response time in ms, per {style.bin_words(width)}")
-    style.value_axis(axes, top, headroom=1.3)
-    style.time_axis(axes, marks)
-    style.draw_marks(axes, marks)
-    style.legend(axes, [high, low], ["P95", "P50 (median)"])
-    style.place(figure, axes, rows=1)
-    return style.png(figure)
+    def draw(figure: Figure, axes: Axes) -> None:
+        middle = starts + width / 2
+        (low,) = axes.plot(
+            middle, p50, color=style.BLUE, linewidth=1.8, linestyle=style.LOOKS[1].dash, marker="s", markersize=2.6
+        )
+        (high,) = axes.plot(middle, p95, color=style.VERMILION, linewidth=2.0, marker="o", markersize=3.2)
+        top = max(finite_max(p95), finite_max(p50), 1e-9)
+        if limit_ms <= 4 * top:
+            top = max(top, limit_ms)
+            style.limit_line(axes, limit_ms, f"limit for P95: {_ms(limit_ms)}", color=style.MUTED)
+        style.subject(axes, f"response time in ms, per {style.bin_words(width)}")
+        style.value_axis(axes, top, headroom=1.3)
+        style.time_axis(axes, marks)
+        style.draw_marks(axes, marks)
+        style.legend(axes, [high, low], ["P95", "P50 (median)"])
+        style.place(figure, axes, rows=1)
+
+    return style.picture(3.0, draw)
 
 
 def _sides(kept: pl.DataFrame, marks: Marks) -> tuple[float | None, float | None]:
@@ -184,23 +189,25 @@ def database_pool(active: pl.DataFrame, size: pl.DataFrame, marks: Marks, *, why
         )
     else:
         title = f"At most {style.short(finite_max(values))} connections active; the pool's size was not seen"
-    figure, axes = style.new_figure(2.9)
-    (line,) = axes.plot(
-        starts + width / 2, values, color=style.VERMILION, linewidth=2.0, marker="o", markersize=3, zorder=3
-    )
-    handles, labels = [line], ["active connections"]
-    if most is not None:
-        (roof,) = axes.step(
-            starts, limits, where="post", color=style.INK, linewidth=1.4, linestyle=(0, (7, 3)), zorder=2.5
+
+    def draw(figure: Figure, axes: Axes) -> None:
+        (line,) = axes.plot(
+            starts + width / 2, values, color=style.VERMILION, linewidth=2.0, marker="o", markersize=3, zorder=3
         )
-        handles.append(roof)
-        labels.append("pool size")
-    style.subject(axes, f"database connections (mean per {style.bin_words(width)})")
-    style.value_axis(axes, max(finite_max(values), finite_max(limits), 1.0), headroom=1.3)
-    style.time_axis(axes, marks)
-    style.draw_marks(axes, marks)
-    style.legend(axes, handles, labels)
-    style.place(figure, axes, rows=1)
+        handles, labels = [line], ["active connections"]
+        if most is not None:
+            (roof,) = axes.step(
+                starts, limits, where="post", color=style.INK, linewidth=1.4, linestyle=(0, (7, 3)), zorder=2.5
+            )
+            handles.append(roof)
+            labels.append("pool size")
+        style.subject(axes, f"database connections (mean per {style.bin_words(width)})")
+        style.value_axis(axes, max(finite_max(values), finite_max(limits), 1.0), headroom=1.3)
+        style.time_axis(axes, marks)
+        style.draw_marks(axes, marks)
+        style.legend(axes, handles, labels)
+        style.place(figure, axes, rows=1)
+
     return Panel(
         id="database-pool",
         question=question,
@@ -209,7 +216,7 @@ def database_pool(active: pl.DataFrame, size: pl.DataFrame, marks: Marks, *, why
             f"Peak of {style.short(finite_max(values))} active connections"
             + (f" of a pool of {style.short(finite_max(limits))}." if most is not None else ".")
         ),
-        png=style.png(figure),
+        png=style.picture(2.9, draw),
         alt=f"Line of active database connections over time against the pool's size. {title}.",
         notes=("Hatched spans were not seen.",) if marks.unseen else (),
     )
@@ -293,27 +300,29 @@ def measure_over_time(
     if limit is not None:
         bad = worst > limit if good == "low" else worst < limit
         title += f"; worst {shown(worst)}, {'beyond' if bad else 'within'} the limit of {shown(limit)}"
-    figure, axes = style.new_figure(2.9)
-    handles = []
-    for at, (_, begins, points, _w) in enumerate(lines):
-        seen = style.LOOKS[at]
-        (line,) = axes.plot(
-            begins + width / 2, points, color=seen.color, linestyle=seen.dash, linewidth=1.9, marker=seen.marker,
-            markersize=3, zorder=3,
-        )  # fmt: skip
-        handles.append(line)
-    top = max(finite_max(points) for _, _, points, _ in lines)
-    if limit is not None and (limit <= 4 * top or good == "high"):
-        top = max(top, limit)
-        style.limit_line(axes, limit, limit_words or f"limit: {shown(limit)}", color=style.MUTED)
-    style.subject(axes, f"{what} in {unit}, mean per {style.bin_words(width)}" if unit else what)
-    percents = unit == "%" and top <= 100
-    style.value_axis(axes, 100.0 if percents else max(top, 1e-9), headroom=1.3, ceiling=100.0 if percents else None)
-    style.time_axis(axes, marks)
-    style.draw_marks(axes, marks)
-    labels = [style.plot_text(who) for who, *_ in lines]
-    style.legend(axes, handles, labels)
-    style.place(figure, axes, rows=style.legend_rows(labels))
+
+    def draw(figure: Figure, axes: Axes) -> None:
+        handles = []
+        for at, (_, begins, points, _w) in enumerate(lines):
+            seen = style.LOOKS[at]
+            (line,) = axes.plot(
+                begins + width / 2, points, color=seen.color, linestyle=seen.dash, linewidth=1.9, marker=seen.marker,
+                markersize=3, zorder=3,
+            )  # fmt: skip
+            handles.append(line)
+        top = max(finite_max(points) for _, _, points, _ in lines)
+        if limit is not None and (limit <= 4 * top or good == "high"):
+            top = max(top, limit)
+            style.limit_line(axes, limit, limit_words or f"limit: {shown(limit)}", color=style.MUTED)
+        style.subject(axes, f"{what} in {unit}, mean per {style.bin_words(width)}" if unit else what)
+        percents = unit == "%" and top <= 100
+        style.value_axis(axes, 100.0 if percents else max(top, 1e-9), headroom=1.3, ceiling=100.0 if percents else None)
+        style.time_axis(axes, marks)
+        style.draw_marks(axes, marks)
+        labels = [style.plot_text(who) for who, *_ in lines]
+        style.legend(axes, handles, labels)
+        style.place(figure, axes, rows=style.legend_rows(labels))
+
     left = len(series) - len(series[:6])
     return Panel(
         id=panel_id,
@@ -324,7 +333,7 @@ def measure_over_time(
             for who, _, points, _ in lines
         )
         + ".",
-        png=style.png(figure),
+        png=style.picture(2.9, draw),
         alt=f"Lines over time of {what}: {', '.join(name(who) for who, *_ in lines)}. {title}.",
         notes=(*((f"{left} more series are not drawn.",) if left else ()),
                *(("Hatched spans were not seen.",) if marks.unseen else ())),
@@ -425,35 +434,37 @@ def web_vitals(rows: Sequence[VitalRow], *, why_empty: str = "", shown: int = 12
     else:
         title = f"All {len(ranked)} groups are good" if len(ranked) > 1 else f"{worst.vital} is good ({figure_words})"
     drawn = ranked[:shown]
-    figure, axes = style.new_figure(0.95 + 0.33 * len(drawn))
-    axes.grid(visible=False)
-    at = -np.arange(len(drawn))
-    # one common scale: 1 = the good line, 2 = the poor line; beyond, by multiples of the poor line
-    places = np.array([_place(r) for r in drawn])
-    looks = ((style.GREEN, "o"), (style.ORANGE, "D"), (style.VERMILION, "X"))
-    for y, x, row in zip(at, places, drawn, strict=True):
-        color, marker = looks[_level(row)]
-        axes.hlines(float(y), 0, float(x), color=color, linewidth=2.2)
-        axes.plot([x], [y], marker=marker, color=color, markersize=8, linestyle="none")
-        style.word(
-            axes,
-            float(x) + 0.14,
-            float(y),
-            f"{_quantity(VITALS[row.vital][2])(row.p75)}  ({('good', 'needs work', 'poor')[_level(row)]})",
-            va="center",
-            bbox=style.BOX,
-        )
-    for x, words in ((1.0, "good"), (2.0, "poor")):
-        axes.axvline(x, color=style.MUTED, linewidth=1.1, linestyle=(0, (6, 3)), zorder=1)
-        style.word(axes, x, 0.62, f"{words} line", ha="center", color=style.MUTED, fontsize=style.FONT_SIZE - 2)
-    axes.set_xlim(0, 5.1)
-    axes.set_ylim(-len(drawn) + 0.4, 1.1)
-    labels = [style.plot_text(f"{r.vital}  {_group(r)}", 34) for r in drawn]
-    axes.set_yticks(at, labels, parse_math=False)
-    axes.tick_params(axis="y", length=0)
-    axes.set_xticks([])
-    style.subject(axes, "75th percentile, each vital scaled to its own lines")
-    style.place(figure, axes, left_in=2.35, bottom_in=0.15)
+
+    def draw(figure: Figure, axes: Axes) -> None:
+        axes.grid(visible=False)
+        at = -np.arange(len(drawn))
+        # one common scale: 1 = the good line, 2 = the poor line; beyond, by multiples of the poor line
+        places = np.array([_place(r) for r in drawn])
+        looks = ((style.GREEN, "o"), (style.ORANGE, "D"), (style.VERMILION, "X"))
+        for y, x, row in zip(at, places, drawn, strict=True):
+            color, marker = looks[_level(row)]
+            axes.hlines(float(y), 0, float(x), color=color, linewidth=2.2)
+            axes.plot([x], [y], marker=marker, color=color, markersize=8, linestyle="none")
+            style.word(
+                axes,
+                float(x) + 0.14,
+                float(y),
+                f"{_quantity(VITALS[row.vital][2])(row.p75)}  ({('good', 'needs work', 'poor')[_level(row)]})",
+                va="center",
+                bbox=style.BOX,
+            )
+        for x, words in ((1.0, "good"), (2.0, "poor")):
+            axes.axvline(x, color=style.MUTED, linewidth=1.1, linestyle=(0, (6, 3)), zorder=1)
+            style.word(axes, x, 0.62, f"{words} line", ha="center", color=style.MUTED, fontsize=style.FONT_SIZE - 2)
+        axes.set_xlim(0, 5.1)
+        axes.set_ylim(-len(drawn) + 0.4, 1.1)
+        labels = [style.plot_text(f"{r.vital}  {_group(r)}", 34) for r in drawn]
+        axes.set_yticks(at, labels, parse_math=False)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xticks([])
+        style.subject(axes, "75th percentile, each vital scaled to its own lines")
+        style.place(figure, axes, left_in=2.35, bottom_in=0.15)
+
     left = len(ranked) - len(drawn)
     return Panel(
         id="web-vitals",
@@ -463,7 +474,7 @@ def web_vitals(rows: Sequence[VitalRow], *, why_empty: str = "", shown: int = 12
             f"Of {len(ranked)} groups {poor} poor, {weak} in need of improvement, {len(ranked) - poor - weak} good; "
             "worst first."
         ),
-        png=style.png(figure),
+        png=style.picture(0.95 + 0.33 * len(drawn), draw),
         alt="Marks against a good and a poor line: "
         + "; ".join(
             f"{r.vital} {name(_group(r))} {_quantity(VITALS[r.vital][2])(r.p75)} "

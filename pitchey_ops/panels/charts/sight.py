@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,10 @@ from .. import style
 from ..base import Column, Panel, Table, no_data
 from ..style import Marks
 from ..words import count, name, span_words
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 STATUS_WORDS = {
     "observed": "seen",
@@ -46,51 +51,57 @@ def coverage(sources: Sequence[SourceSeen], window: Window, *, why_empty: str = 
         asked = sum(one.status != "not_configured" for one in ranked)
         title = f"All {asked} configured sources answered" + (f"; {silent} hold no data" if silent else "")
     drawn = ranked[:shown]
-    figure, axes = style.new_figure(0.85 + 0.27 * len(drawn))
-    axes.grid(visible=False)
-    start, end = window.start.timestamp(), window.end.timestamp()
-    for at, one in enumerate(drawn):
-        seen = one.coverage
-        left = start if seen.asked_start is None else max(start, seen.asked_start.timestamp())
-        right = end if seen.asked_end is None else min(end, seen.asked_end.timestamp())
-        now_only = seen.asked_start is None and one.status in ("observed", "no_data")
-        if one.status != "not_configured" and not now_only and right > left:
-            axes.barh([-at], [right - left], left=left, height=0.56, color="none", edgecolor=style.GREY, linewidth=0.9)
-            if one.status in ("unavailable", "blind"):
+
+    def draw(figure: Figure, axes: Axes) -> None:
+        axes.grid(visible=False)
+        start, end = window.start.timestamp(), window.end.timestamp()
+        for at, one in enumerate(drawn):
+            seen = one.coverage
+            left = start if seen.asked_start is None else max(start, seen.asked_start.timestamp())
+            right = end if seen.asked_end is None else min(end, seen.asked_end.timestamp())
+            now_only = seen.asked_start is None and one.status in ("observed", "no_data")
+            if one.status != "not_configured" and not now_only and right > left:
                 axes.barh(
-                    [-at], [right - left], left=left, height=0.56, color="#ecedee", hatch="////",
-                    edgecolor="#b9bfc4", linewidth=0,
-                )  # fmt: skip
-        if seen.seen_start is not None and seen.seen_end is not None and one.status in ("observed", "no_data"):
-            a, b = max(start, seen.seen_start.timestamp()), min(end, seen.seen_end.timestamp())
-            if b >= a:
-                axes.barh([-at], [max(b - a, (end - start) / 300)], left=a, height=0.56, color=style.BLUE, linewidth=0)
-            if seen.cut and start <= b <= end:
-                axes.plot([b, b], [-at - 0.4, -at + 0.4], color=style.VERMILION, linewidth=3)
-        elif one.status == "observed" and seen.asked_start is None:
-            axes.plot(
-                [end - 0.012 * (end - start)], [-at], marker="D", color=style.BLUE, markersize=6, linestyle="none"
+                    [-at], [right - left], left=left, height=0.56, color="none", edgecolor=style.GREY, linewidth=0.9
+                )
+                if one.status in ("unavailable", "blind"):
+                    axes.barh(
+                        [-at], [right - left], left=left, height=0.56, color="#ecedee", hatch="////",
+                        edgecolor="#b9bfc4", linewidth=0,
+                    )  # fmt: skip
+            if seen.seen_start is not None and seen.seen_end is not None and one.status in ("observed", "no_data"):
+                a, b = max(start, seen.seen_start.timestamp()), min(end, seen.seen_end.timestamp())
+                if b >= a:
+                    axes.barh(
+                        [-at], [max(b - a, (end - start) / 300)], left=a, height=0.56, color=style.BLUE, linewidth=0
+                    )
+                if seen.cut and start <= b <= end:
+                    axes.plot([b, b], [-at - 0.4, -at + 0.4], color=style.VERMILION, linewidth=3)
+            elif one.status == "observed" and seen.asked_start is None:
+                axes.plot(
+                    [end - 0.012 * (end - start)], [-at], marker="D", color=style.BLUE, markersize=6, linestyle="none"
+                )
+            words = STATUS_WORDS.get(one.status, one.status) + (" – cut" if seen.cut else "")
+            bad = one.status in ("unavailable", "blind") or seen.cut
+            axes.text(
+                1.012,
+                -at,
+                words,
+                transform=axes.get_yaxis_transform(),
+                va="center",
+                fontsize=style.FONT_SIZE - 1.5,
+                color=style.VERMILION if bad else style.INK,
+                fontweight="bold" if bad else "normal",
+                parse_math=False,
             )
-        words = STATUS_WORDS.get(one.status, one.status) + (" – cut" if seen.cut else "")
-        bad = one.status in ("unavailable", "blind") or seen.cut
-        axes.text(
-            1.012,
-            -at,
-            words,
-            transform=axes.get_yaxis_transform(),
-            va="center",
-            fontsize=style.FONT_SIZE - 1.5,
-            color=style.VERMILION if bad else style.INK,
-            fontweight="bold" if bad else "normal",
-            parse_math=False,
-        )
-    axes.set_ylim(-len(drawn) + 0.4, 0.6)
-    axes.set_yticks(-np.arange(len(drawn)), [style.plot_text(one.name, 26) for one in drawn], parse_math=False)
-    axes.tick_params(axis="y", length=0, labelsize=style.FONT_SIZE - 1.5)
-    axes.spines["left"].set_visible(False)
-    style.subject(axes, "asked (outline), seen (filled), now (◆), cut (thick)")
-    style.time_axis(axes, Marks(window=window), ticks=4)
-    style.place(figure, axes, left_in=1.85, right_in=1.2)
+        axes.set_ylim(-len(drawn) + 0.4, 0.6)
+        axes.set_yticks(-np.arange(len(drawn)), [style.plot_text(one.name, 26) for one in drawn], parse_math=False)
+        axes.tick_params(axis="y", length=0, labelsize=style.FONT_SIZE - 1.5)
+        axes.spines["left"].set_visible(False)
+        style.subject(axes, "asked (outline), seen (filled), now (◆), cut (thick)")
+        style.time_axis(axes, Marks(window=window), ticks=4)
+        style.place(figure, axes, left_in=1.85, right_in=1.2)
+
     left_out = len(ranked) - len(drawn)
     return Panel(
         id="coverage",
@@ -100,7 +111,7 @@ def coverage(sources: Sequence[SourceSeen], window: Window, *, why_empty: str = 
             "An outline is the span that was asked, its filled part the span that the answer could see; hatched means "
             "nothing of it. What was not seen says nothing about health."
         ),
-        png=style.png(figure),
+        png=style.picture(0.85 + 0.27 * len(drawn), draw),
         alt="Spans seen: " + "; ".join(f"{name(one.name)} {STATUS_WORDS.get(one.status, one.status)}" for one in drawn),
         table=Table(
             columns=(
@@ -178,41 +189,43 @@ def freshness(rows: Sequence[FreshRow], now: datetime, *, why_empty: str = "", s
             else "None is silent that has a rhythm"
         )
     drawn = ranked[:shown]
-    figure, axes = style.new_figure(0.85 + 0.28 * len(drawn))
-    axes.grid(visible=False, axis="y")
-    axes.grid(visible=True, axis="x", color=style.GRID, linewidth=0.8)
-    ages = np.array([max(1.0, min(age(row), 1e9)) if row.last_seen else np.nan for row in drawn])
-    top = max(float(np.nanmax(ages)) if np.isfinite(ages).any() else 60.0, 60.0)
-    axes.set_xscale("log")
-    axes.set_xlim(1, top * 1.5)
-    for at, row in enumerate(drawn):
-        bad = state(row) in ("SILENT", "never heard", "blind")
-        if np.isfinite(ages[at]):
-            axes.barh(
-                [-at], [ages[at] - 1], left=1, height=0.6, color=style.VERMILION if bad else style.BLUE,
-                hatch="xxx" if bad else None, edgecolor=style.CARD, linewidth=0.4,
-            )  # fmt: skip
-        if row.expected_every_s:
-            axes.plot([row.expected_every_s] * 2, [-at - 0.42, -at + 0.42], color=style.INK, linewidth=2)
-        words = state(row) if row.last_seen is None else f"{span_words(age(row))} – {state(row)}"
-        style.word(
-            axes,
-            1.015,
-            -at,
-            words,
-            transform=axes.get_yaxis_transform(),
-            va="center",
-            color=style.VERMILION if bad else style.INK,
-            fontweight="bold" if bad else "normal",
-        )
-    axes.set_ylim(-len(drawn) + 0.4, 0.6)
-    axes.set_yticks(-np.arange(len(drawn)), [style.plot_text(row.name, 28) for row in drawn], parse_math=False)
-    axes.tick_params(axis="y", length=0)
-    ticks = [t for t in (1, 60, 3600, 86400, 2592000) if t <= top * 1.5]
-    axes.set_xticks(ticks, [span_words(t) for t in ticks], parse_math=False)
-    axes.minorticks_off()
-    style.subject(axes, f"time since last heard at {now:%H:%M} UTC; black mark: rhythm")
-    style.place(figure, axes, left_in=2.2, right_in=1.75, bottom_in=0.32)
+
+    def draw(figure: Figure, axes: Axes) -> None:
+        axes.grid(visible=False, axis="y")
+        axes.grid(visible=True, axis="x", color=style.GRID, linewidth=0.8)
+        ages = np.array([max(1.0, min(age(row), 1e9)) if row.last_seen else np.nan for row in drawn])
+        top = max(float(np.nanmax(ages)) if np.isfinite(ages).any() else 60.0, 60.0)
+        axes.set_xscale("log")
+        axes.set_xlim(1, top * 1.5)
+        for at, row in enumerate(drawn):
+            bad = state(row) in ("SILENT", "never heard", "blind")
+            if np.isfinite(ages[at]):
+                axes.barh(
+                    [-at], [ages[at] - 1], left=1, height=0.6, color=style.VERMILION if bad else style.BLUE,
+                    hatch="xxx" if bad else None, edgecolor=style.CARD, linewidth=0.4,
+                )  # fmt: skip
+            if row.expected_every_s:
+                axes.plot([row.expected_every_s] * 2, [-at - 0.42, -at + 0.42], color=style.INK, linewidth=2)
+            words = state(row) if row.last_seen is None else f"{span_words(age(row))} – {state(row)}"
+            style.word(
+                axes,
+                1.015,
+                -at,
+                words,
+                transform=axes.get_yaxis_transform(),
+                va="center",
+                color=style.VERMILION if bad else style.INK,
+                fontweight="bold" if bad else "normal",
+            )
+        axes.set_ylim(-len(drawn) + 0.4, 0.6)
+        axes.set_yticks(-np.arange(len(drawn)), [style.plot_text(row.name, 28) for row in drawn], parse_math=False)
+        axes.tick_params(axis="y", length=0)
+        ticks = [t for t in (1, 60, 3600, 86400, 2592000) if t <= top * 1.5]
+        axes.set_xticks(ticks, [span_words(t) for t in ticks], parse_math=False)
+        axes.minorticks_off()
+        style.subject(axes, f"time since last heard at {now:%H:%M} UTC; black mark: rhythm")
+        style.place(figure, axes, left_in=2.2, right_in=1.75, bottom_in=0.32)
+
     left = len(ranked) - len(drawn)
     return Panel(
         id="freshness",
@@ -221,7 +234,7 @@ def freshness(rows: Sequence[FreshRow], now: datetime, *, why_empty: str = "", s
         sentence=(
             "Silent means: not heard for over three times its usual rhythm. Blind means: nobody could have heard it."
         ),
-        png=style.png(figure),
+        png=style.picture(0.85 + 0.28 * len(drawn), draw),
         alt="Bars: " + "; ".join(f"{name(row.name)} {state(row)}" for row in drawn),
         table=Table(
             columns=(

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from .. import style
 from ..base import Column, Panel, Table, no_data
 from ..style import Marks, Numbers
 from ..words import clock, count, name, percent
 from ._common import before_after, finite_max, grouped_bins, look
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def edge_outcomes(edge: pl.DataFrame, marks: Marks, *, why_empty: str = "") -> Panel:
@@ -59,26 +62,28 @@ def edge_outcomes(edge: pl.DataFrame, marks: Marks, *, why_empty: str = "") -> P
         )
     else:
         title = f"{percent(whole)} of requests fail with a server error (5xx)"
-    figure, axes = style.new_figure(3.1)
-    edges = np.append(starts, starts[-1] + width)
-    bottom, handles, labels = zero, [], []
-    looks = (("ok", "#a9c9dd", ""), ("4xx", style.ORANGE, "///"), ("5xx", style.VERMILION, "xxx"))
-    for word, color, hatch in (*looks, ("no status", style.GREY, "...")):
-        if word in rows:
-            top = bottom + rows[word]
-            handles.append(style.steps(axes, top, edges, baseline=bottom, color=color, hatch=hatch))
-            labels.append({"ok": "ok (1xx–3xx)", "4xx": "4xx client", "5xx": "5xx server"}.get(word, word))
-            bottom = top
-    style.subject(axes, f"requests per {unit} by outcome; line: failing share (right)")
-    style.value_axis(axes, finite_max(bottom, 1.0), headroom=1.25)
-    style.time_axis(axes, marks)
-    style.draw_marks(axes, marks)
-    second = axes.twinx()
-    (line,) = second.plot(starts + width / 2, 100 * share, color=style.INK, linewidth=1.8, zorder=7)
-    _percent_axis(second, 100 * finite_max(share))
-    style.legend(axes, [*handles, line], [*labels, "failing share"])
-    style.place(figure, axes, rows=style.legend_rows([*labels, "failing share"]), right_in=0.62)
-    second.set_position(axes.get_position())
+
+    def draw(figure: Figure, axes: Axes) -> None:
+        edges = np.append(starts, starts[-1] + width)
+        bottom, handles, labels = zero, [], []
+        looks = (("ok", "#a9c9dd", ""), ("4xx", style.ORANGE, "///"), ("5xx", style.VERMILION, "xxx"))
+        for word, color, hatch in (*looks, ("no status", style.GREY, "...")):
+            if word in rows:
+                top = bottom + rows[word]
+                handles.append(style.steps(axes, top, edges, baseline=bottom, color=color, hatch=hatch))
+                labels.append({"ok": "ok (1xx–3xx)", "4xx": "4xx client", "5xx": "5xx server"}.get(word, word))
+                bottom = top
+        style.subject(axes, f"requests per {unit} by outcome; line: failing share (right)")
+        style.value_axis(axes, finite_max(bottom, 1.0), headroom=1.25)
+        style.time_axis(axes, marks)
+        style.draw_marks(axes, marks)
+        second = axes.twinx()
+        (line,) = second.plot(starts + width / 2, 100 * share, color=style.INK, linewidth=1.8, zorder=7)
+        _percent_axis(second, 100 * finite_max(share))
+        style.legend(axes, [*handles, line], [*labels, "failing share"])
+        style.place(figure, axes, rows=style.legend_rows([*labels, "failing share"]), right_in=0.62)
+        second.set_position(axes.get_position())
+
     peak = int(np.nan_to_num(share, nan=-1.0).argmax())
     return Panel(
         id="edge-outcomes",
@@ -89,7 +94,7 @@ def edge_outcomes(edge: pl.DataFrame, marks: Marks, *, why_empty: str = "") -> P
             f"({percent(whole)}); worst {unit}: {percent(float(share[peak]))} "
             f"at {style.clock_of(float(starts[peak]))} UTC."
         ),
-        png=style.png(figure),
+        png=style.picture(3.1, draw),
         alt="Stacked steps of requests by outcome over time: "
         + ", ".join(f"{word} about {style.short(float(row.sum()))}" for word, row in sorted(rows.items()))
         + f". {title}.",
@@ -118,8 +123,7 @@ def _percent_axis(axes: Axes, top: float) -> None:
     axes.spines["right"].set_color(style.GREY)
     high = next((limit for limit in (1, 2, 5, 10, 20, 50) if top <= limit), 100)
     axes.set_ylim(0, high * 1.05 * 1.25)
-    axes.yaxis.set_major_locator(FixedLocator([0, high / 2, high]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
+    style.ticks_at(axes.yaxis, [0, high / 2, high], " %")
     axes.tick_params(axis="y", labelsize=style.FONT_SIZE - 1, colors=style.MUTED, labelcolor=style.INK)
 
 
@@ -162,24 +166,25 @@ def impact_by_route(rows: Sequence[ImpactRow], *, why_empty: str = "", shown: in
     else:
         title = f"No request failed on {count(len(ranked), 'route')} that were seen"
     drawn = ranked[:shown]
-    figure, axes = style.new_figure(0.8 + 0.33 * len(drawn))
-    axes.grid(visible=False, axis="y")
-    axes.grid(visible=True, axis="x", color=style.GRID, linewidth=0.8)
-    at = -np.arange(len(drawn))
-    shares = np.array([100 * min(1.0, max(0.0, row.failed / row.total)) for row in drawn])
-    axes.barh(at, shares, height=0.66, color=style.VERMILION, hatch="xxx", edgecolor=style.CARD, linewidth=0.4)
-    high = next((limit for limit in (1, 5, 10, 25, 50) if shares.max() <= limit), 100)
-    for y, row, value in zip(at, drawn, shares, strict=True):
-        words = f"{percent(value / 100)}  ({style.short(row.failed)} of {style.short(row.total)})"
-        style.word(axes, float(value) + high * 0.012, float(y), words, va="center")
-    axes.set_xlim(0, high * 1.52)
-    axes.xaxis.set_major_locator(FixedLocator([0, high / 2, high]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
-    axes.set_ylim(-len(drawn) + 0.4, 0.6)
-    axes.set_yticks(at, [style.plot_text(row.route, 30) for row in drawn], parse_math=False)
-    axes.tick_params(axis="y", length=0)
-    style.subject(axes, "share of requests that fail, by route")
-    style.place(figure, axes, left_in=2.3, bottom_in=0.32)
+
+    def draw(figure: Figure, axes: Axes) -> None:
+        axes.grid(visible=False, axis="y")
+        axes.grid(visible=True, axis="x", color=style.GRID, linewidth=0.8)
+        at = -np.arange(len(drawn))
+        shares = np.array([100 * min(1.0, max(0.0, row.failed / row.total)) for row in drawn])
+        axes.barh(at, shares, height=0.66, color=style.VERMILION, hatch="xxx", edgecolor=style.CARD, linewidth=0.4)
+        high = next((limit for limit in (1, 5, 10, 25, 50) if shares.max() <= limit), 100)
+        for y, row, value in zip(at, drawn, shares, strict=True):
+            words = f"{percent(value / 100)}  ({style.short(row.failed)} of {style.short(row.total)})"
+            style.word(axes, float(value) + high * 0.012, float(y), words, va="center")
+        axes.set_xlim(0, high * 1.52)
+        style.ticks_at(axes.xaxis, [0, high / 2, high], " %")
+        axes.set_ylim(-len(drawn) + 0.4, 0.6)
+        axes.set_yticks(at, [style.plot_text(row.route, 30) for row in drawn], parse_math=False)
+        axes.tick_params(axis="y", length=0)
+        style.subject(axes, "share of requests that fail, by route")
+        style.place(figure, axes, left_in=2.3, bottom_in=0.32)
+
     left = len(ranked) - len(drawn)
     return Panel(
         id="impact",
@@ -189,7 +194,7 @@ def impact_by_route(rows: Sequence[ImpactRow], *, why_empty: str = "", shown: in
             f"{style.short(all_failed)} of {style.short(all_total)} requests on {count(len(ranked), 'route')} failed "
             f"({percent(all_failed / all_total)})."
         ),
-        png=style.png(figure),
+        png=style.picture(0.8 + 0.33 * len(drawn), draw),
         alt="Bars: " + "; ".join(
             f"{name(row.route)} {percent(row.failed / row.total)} of {style.short(row.total)}" for row in drawn
         ),
@@ -230,22 +235,24 @@ def worker_outcomes(workers: pl.DataFrame, marks: Marks, *, why_empty: str = "")
                 f"Invocations that end badly rose from {style.short(change[0])} to {style.short(change[1])} a {unit} "
                 f"at {clock(marks.onset, marks.window)}; most: {name(names[0])}"
             )
-    figure, axes = style.new_figure(3.0)
-    edges = np.append(starts, starts[-1] + width)
-    bottom, handles = np.zeros(len(starts)), []
-    for at, row in enumerate(values):
-        seen = look(at, names[at])
-        handles.append(style.steps(axes, bottom + row, edges, baseline=bottom, color=seen.color, hatch=seen.hatch))
-        bottom = bottom + row
-    labels = [style.plot_text(one) for one in names]
-    if not names:
-        style.word(axes, float(starts.mean()), 0.5, "none ended badly", ha="center", color=style.MUTED)
-    style.subject(axes, f"invocations per {unit} that ended badly, by outcome")
-    style.value_axis(axes, finite_max(bottom, 1.0) or 1.0, headroom=1.25)
-    style.time_axis(axes, marks)
-    style.draw_marks(axes, marks)
-    style.legend(axes, handles, labels, columns=3)
-    style.place(figure, axes, rows=style.legend_rows(labels, 3))
+
+    def draw(figure: Figure, axes: Axes) -> None:
+        edges = np.append(starts, starts[-1] + width)
+        bottom, handles = np.zeros(len(starts)), []
+        for at, row in enumerate(values):
+            seen = look(at, names[at])
+            handles.append(style.steps(axes, bottom + row, edges, baseline=bottom, color=seen.color, hatch=seen.hatch))
+            bottom = bottom + row
+        labels = [style.plot_text(one) for one in names]
+        if not names:
+            style.word(axes, float(starts.mean()), 0.5, "none ended badly", ha="center", color=style.MUTED)
+        style.subject(axes, f"invocations per {unit} that ended badly, by outcome")
+        style.value_axis(axes, finite_max(bottom, 1.0) or 1.0, headroom=1.25)
+        style.time_axis(axes, marks)
+        style.draw_marks(axes, marks)
+        style.legend(axes, handles, labels, columns=3)
+        style.place(figure, axes, rows=style.legend_rows(labels, 3))
+
     rows = tuple(
         (who, float(row.sum()), 100 * float(row.sum() / total.sum())) for who, row in zip(names, values, strict=True)
     )
@@ -257,7 +264,7 @@ def worker_outcomes(workers: pl.DataFrame, marks: Marks, *, why_empty: str = "")
             f"About {style.short(float(total.sum()))} invocations, {style.short(float(per_bin.sum()))} of them "
             f"({percent(share)}) ended otherwise than with success."
         ),
-        png=style.png(figure),
+        png=style.picture(3.0, draw),
         alt=f"Stacked steps of invocations that ended badly over time. {title}. "
         + "; ".join(f"{name(who)}: about {style.short(n)}" for who, n, _ in rows),
         table=Table(
@@ -317,23 +324,25 @@ def live_tail(
     if failed:
         title += f"; {failed} answered with a 5xx"
     drawn = ranked[:8]
-    figure, axes = style.new_figure(0.75 + 0.33 * len(drawn))
-    at = -np.arange(len(drawn))
-    axes.grid(visible=False)
-    for y, (word, n) in zip(at, drawn, strict=True):
-        fine = word in ("ok", "success", "canceled")
-        color = style.GREY if word == "canceled" else "#a9c9dd" if fine else style.VERMILION
-        axes.barh(
-            [y], [n], height=0.66, color=color, hatch=None if fine else "xxx", edgecolor=style.CARD, linewidth=0.4
-        )  # fmt: skip
-        style.word(axes, n + 0.012 * drawn[0][1], float(y), f"{n:,}  ({percent(n / total)})", va="center")
-    axes.set_xlim(0, 1.3 * drawn[0][1])
-    axes.set_ylim(-len(drawn) + 0.4, 0.6)
-    axes.set_yticks(at, [style.plot_text(word, 26) for word, _ in drawn], parse_math=False)
-    axes.tick_params(axis="both", length=0)
-    axes.xaxis.set_major_locator(FixedLocator([]))
-    style.subject(axes, f"events of the live tail in {watched_s:.0f} s, by outcome")
-    style.place(figure, axes, left_in=1.9, bottom_in=0.15)
+
+    def draw(figure: Figure, axes: Axes) -> None:
+        at = -np.arange(len(drawn))
+        axes.grid(visible=False)
+        for y, (word, n) in zip(at, drawn, strict=True):
+            fine = word in ("ok", "success", "canceled")
+            color = style.GREY if word == "canceled" else "#a9c9dd" if fine else style.VERMILION
+            axes.barh(
+                [y], [n], height=0.66, color=color, hatch=None if fine else "xxx", edgecolor=style.CARD, linewidth=0.4
+            )  # fmt: skip
+            style.word(axes, n + 0.012 * drawn[0][1], float(y), f"{n:,}  ({percent(n / total)})", va="center")
+        axes.set_xlim(0, 1.3 * drawn[0][1])
+        axes.set_ylim(-len(drawn) + 0.4, 0.6)
+        axes.set_yticks(at, [style.plot_text(word, 26) for word, _ in drawn], parse_math=False)
+        axes.tick_params(axis="both", length=0)
+        style.ticks_at(axes.xaxis, [])
+        style.subject(axes, f"events of the live tail in {watched_s:.0f} s, by outcome")
+        style.place(figure, axes, left_in=1.9, bottom_in=0.15)
+
     return Panel(
         id="live-tail",
         question=question,
@@ -341,7 +350,7 @@ def live_tail(
         sentence=f"{count(total, 'event')} in {watched_s:.0f} s: {good:,} ended without an exception "
         f"({failed:,} of them with a 5xx), {bad:,} did not"
         + (f", {gone:,} were given up by the client." if gone else "."),
-        png=style.png(figure),
+        png=style.picture(0.75 + 0.33 * len(drawn), draw),
         alt="Bars: " + "; ".join(f"{name(word)} {n}" for word, n in drawn),
         table=Table(
             columns=(Column(name="exception", telemetry=True), Column(name="events", align="right")),
