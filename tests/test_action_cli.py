@@ -73,6 +73,8 @@ def test_an_action_is_planned_applied_checked_and_undone(around: dict[str, str],
     assert sandbox.state.security_level == "under_attack"
     assert said(ops(*words, env=around))["repeated"]
 
+    told = ops("action", "check", short, "--window", "30", "--hurry", env=around).stdout.splitlines()
+    assert told[0].strip().startswith("watching: "), "five silent minutes look like a hanging program"
     checked = ops("action", "check", short, "--window", "30", "--hurry", "--json", env=around)
     result = said(checked)["check"]["result"]
     assert (result == "VERIFIED") == (checked.returncode == 0)

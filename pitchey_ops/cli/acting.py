@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import getpass
 import json
+import math
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 SHOWN = 16
 """Characters of a digest that a person copies."""
+TOLD_EVERY_S = 60.0
+"""How often a wait is told where nobody sees a line change."""
 
 action = typer.Typer(
     help="Plan, carry out, watch and take back what changes something. Only a person does that.",
@@ -135,7 +139,7 @@ def apply(
         done = carried(made, confirm=confirm, who=who or person(), why=why, second=second, hands=all_, progress=tell)
         seen = None
         if check_ and done.state != "not_done":
-            seen = watched(done, hands=all_, progress=_silent if as_json else _waiting)
+            seen = watched(done, hands=all_, progress=_silent if as_json else _waiting())
     _ended(done, seen, as_json)
     if done.state != "applied":
         return 1
@@ -174,7 +178,7 @@ def check(
         raise UsageError("--window takes 0 to 7200 seconds. Nothing was checked.")
     with hands(environment, hurry=hurry) as all_:
         done = _carried(all_, name)
-        seen = watched(done, hands=all_, window_s=window, progress=_silent if as_json else _waiting)
+        seen = watched(done, hands=all_, window_s=window, progress=_silent if as_json else _waiting())
     _ended(None, seen, as_json)
     return 0 if seen.result == "VERIFIED" else 3
 
@@ -462,12 +466,24 @@ def _ended(done: Applied | None, seen: Checked | None, as_json: bool) -> None:
             _out("            it can be taken back: pitchey-ops action undo …")
 
 
-def _waiting(text: str) -> None:
+def _waiting() -> Callable[[str], None]:
+    """Return what tells that one waits: in place in a terminal, a line a minute where the output is kept."""
     if sys.stdout.isatty():
-        sys.stdout.write(f"\r  {text:60}")
-        sys.stdout.flush()
-        if text.endswith(" 0 s left"):
-            sys.stdout.write("\n")
+
+        def in_place(text: str) -> None:
+            sys.stdout.write(f"\r  {text:60}" + ("\n" if text.endswith(" 0 s left") else ""))
+            sys.stdout.flush()
+
+        return in_place
+    last_s = -math.inf
+
+    def in_lines(text: str) -> None:
+        nonlocal last_s
+        if time.monotonic() - last_s >= TOLD_EVERY_S:
+            last_s = time.monotonic()
+            _out(f"  {text}")
+
+    return in_lines
 
 
 def _silent(_: str) -> None:

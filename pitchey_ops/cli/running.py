@@ -123,11 +123,16 @@ def replay(
     as_json: Json = False,
 ) -> int:
     """Repeat an archived run from its record with the network closed, and compare the reports."""
-    from ..runbooks.replaying import replay_all
+    from ..runbooks.offline import close_network
+    from ..runbooks.starting import OwnKernel
 
     if with_ not in (None, "current"):
         raise UsageError(f"--with {with_!r}: expected current, or nothing. Nothing was run.")
-    results = replay_all(what, current=with_ == "current")
+    close_network()  # before anything is read or started
+    kernel = OwnKernel(unseen=True)  # it gets ready while this process does
+    from ..runbooks.replaying import replay_all
+
+    results = replay_all(what, current=with_ == "current", kernel=kernel)
     if as_json:
         sys.stdout.write(json.dumps([result.to_json() for result in results]) + "\n")
     else:

@@ -50,6 +50,7 @@ def execute(
     progress: Progress | None = None,
     kernel: ReadyKernel | None = None,
     meanwhile: Callable[[], object] | None = None,
+    keep: bool = True,
 ) -> Outcome:
     """
     Execute *notebook* for *context* and return how it ended; the copy is left in the run's folder.
@@ -64,6 +65,8 @@ def execute(
         A ready one that knows this run already; it is used up. One is started where there is none.
     meanwhile
         Called once while the notebook is carried out, which leaves this process nothing to do.
+    keep
+        Whether the executed copy is wanted; it is written anew at each cell.
     """
     ready: ReadyKernel
     if kernel is None:
@@ -72,12 +75,13 @@ def execute(
         ready = own
     else:
         ready = kernel
+    copy = context.folder / NOTEBOOK if keep else None
     result: list[Outcome] = []
     begun = threading.Event()
 
     def carry_out() -> None:
         try:
-            result.append(_papermill(context, notebook, parameters, ready, progress, begun))
+            result.append(_papermill(notebook, copy, parameters, ready, progress, begun))
         finally:
             begun.set()
 
@@ -119,8 +123,8 @@ def execute(
 
 
 def _papermill(
-    context: RunContext,
     notebook: Path,
+    copy: Path | None,
     parameters: Mapping[str, Any],
     kernel: ReadyKernel,
     progress: Progress | None,
@@ -149,7 +153,7 @@ def _papermill(
     try:
         papermill.execute_notebook(
             _braces(notebook),
-            _braces(context.folder / NOTEBOOK),
+            None if copy is None else _braces(copy),
             parameters=dict(parameters),
             progress_bar=False,
             log_output=False,

@@ -83,18 +83,28 @@ class Replayed:
         return [f"{self.run_id}: {head}", *(f"  {line}" for line in (*why, *self.differences[:SHOWN], *rest))]
 
 
-def replay_all(what: str, *, current: bool) -> list[Replayed]:
+def replay_all(what: str, *, current: bool, kernel: OwnKernel) -> list[Replayed]:
     """
     Replay the run *what*, or every run of the incident *what*.
 
-    The network is closed for this process and all that it starts before anything is read.
+    The network is closed for this process and all that it starts before anything is read; *kernel*, which the first
+    run is carried out in and which is used up whatever happens, was started with the network closed, too.
 
     Raises
     ------
     UsageError
         There is no such run or incident in the archive.
     """
-    close_network()
+    try:
+        close_network()
+        folders = _folders(what)
+        return [replay(folder, current=current, kernel=kernel if folder is folders[0] else None) for folder in folders]
+    finally:
+        kernel.end()
+
+
+def _folders(what: str) -> list[Path]:
+    """Return the folders of the run or of all runs of the incident *what*, at least one."""
     archive = archive_of(load())
     if ids.is_run_id(what):
         found = archive.find(what)
@@ -105,24 +115,30 @@ def replay_all(what: str, *, current: bool) -> list[Replayed]:
         raise UsageError(f"{what[:60]!r} is neither a run id nor an incident id. Nothing was run.")
     if not folders:
         raise UsageError(f"{what}: not in the archive {archive.root}. Nothing was run.")
-    return [replay(folder, current=current) for folder in folders]
+    return folders
 
 
-def replay(folder: Path, *, current: bool = False) -> Replayed:
-    """Repeat the run archived in *folder* from its record and compare ``report.json``."""
+def replay(folder: Path, *, current: bool = False, kernel: OwnKernel | None = None) -> Replayed:
+    """
+    Repeat the run archived in *folder* from its record and compare ``report.json``.
+
+    *kernel* is used up, where the run needs one; one is started where none is given.
+    """
     workplace = Path(tempfile.mkdtemp(prefix="pitchey-ops-replay-"))
     try:
-        return _replay(folder, workplace, current=current)
+        return _replay(folder, workplace, current=current, kernel=kernel)
     finally:
         shutil.rmtree(workplace, ignore_errors=True)
 
 
-def _replay(folder: Path, workplace: Path, *, current: bool) -> Replayed:
+def _replay(folder: Path, workplace: Path, *, current: bool, kernel: OwnKernel | None) -> Replayed:
     said = json.loads((folder / "manifest.json").read_bytes())
-    complete = said["completed"]
     settings = load()
-    # the kernel imports what it needs while the record is unpacked
-    kernel = OwnKernel(unseen=True) if complete else None
+    if said["completed"]:
+        kernel = kernel or OwnKernel(unseen=True)  # it imports what it needs while the record is unpacked
+    elif kernel is not None:
+        kernel.end()
+        kernel = None
     try:
         if kernel is not None:
             kernel.point_to(workplace, settings.memory_limit_mb)
@@ -143,6 +159,7 @@ def _replay(folder: Path, workplace: Path, *, current: bool) -> Replayed:
             memory_limit_mb=settings.memory_limit_mb,
             remaining_s=SLOWER * context.budget_s,
             kernel=kernel,
+            keep=False,
         )
     else:
         if kernel is not None:

@@ -41,6 +41,7 @@ class OwnKernel:
         self._sockets = socket_folder()
         self.log = self._sockets / LOG
         self.manager: Any = None
+        self._ended = False
         environment = {**kernel_environment(), VARIABLE: str(self._sockets / POINTER)}
         if unseen:
             environment[kernel_module.UNSEEN_VARIABLE] = "1"
@@ -58,8 +59,10 @@ class OwnKernel:
         pointer.symlink_to(folder.resolve(), target_is_directory=True)
 
     def end(self) -> None:
-        """Kill it and remove its sockets."""
-        end_kernel(self.manager, self._sockets)
+        """Kill it and remove its sockets; once is enough, and a second time does nothing."""
+        if not self._ended:
+            self._ended = True
+            end_kernel(self.manager, self._sockets)
 
 
 def limit_address_space(pid: int, megabytes: int) -> None:
