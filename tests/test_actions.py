@@ -342,9 +342,17 @@ def test_facts_of_a_report_are_those_of_the_run() -> None:
                 "data": {"script": SCRIPT, "version": "bad", "previous": "good"},
             },
             {"id": "security/indicators", "rule": "security", "data": {"blocks": [{"target": STRANGER, "hours": 6}]}},
+            {
+                "id": "users/failing",
+                "rule": "users",
+                "data": {"requests_after": 400, "routes": [{"route": "/api/pitches", "requests": 100, "failing": 80}]},
+            },
         ],
     }
     facts = facts_from_report(report, load("sandbox"), at)
+
+    assert facts.share_of(facts.routes) == 0.25, "who is reached by a rollback is told from an archived report, too"
+    assert facts.share_of(("/api/upload",)) is None, "a route that the report does not count is not 0 %"
 
     assert facts.alerts == ("alert-9",)
     assert plan("rollback", facts).requests[0].body["versions"][0]["version_id"] == "good"

@@ -176,7 +176,7 @@ def lived(page: Any, lab: Lab) -> Any:
 
     patterns = _cell(page, 'run.step("outage.error-patterns")')
     patterns.locator("select").first.select_option("15m")
-    _has(patterns, re.compile(r"window 15m; asked at \d\d:\d\d:\d\d UTC \(\d\d:\d\d:\d\d CET\)"))
+    _has(patterns, re.compile(r"window 15m; asked at \d\d:\d\d:\d\d UTC \(\d\d:\d\d:\d\d (\d+ \w+ )?CES?T\)"))
     _shot(page, "3-window", patterns.locator(".pitchey-live"))
     patterns.get_by_label("Compare with").select_option("just before the onset")
     _has(patterns, re.compile("How does it compare with"))

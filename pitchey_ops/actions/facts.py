@@ -55,6 +55,8 @@ class Facts:
         Rows with ``target``, ``reason``, ``hours``, ``side_effects``, ``ok_requests``.
     requests_by_route
         Requests in the window by path, where the evidence tells.
+    share_by_route
+        Share (0-1) of all requests that goes to each path, for those that are named where not all are counted.
     current_level
         The zone's security level, None where it was not seen.
     thread
@@ -81,6 +83,7 @@ class Facts:
     deployments: tuple[Deployed, ...] = ()
     blocks: tuple[Mapping[str, Any], ...] = ()
     requests_by_route: Mapping[str, float] = field(default_factory=dict)
+    share_by_route: Mapping[str, float] = field(default_factory=dict)
     current_level: str | None = None
     oncall: tuple[OnCallPerson, ...] = ()
     thread: str | None = None
@@ -108,7 +111,7 @@ class Facts:
         total = sum(self.requests_by_route.values())
         wanted = set(routes)
         if not total:
-            return None
+            return sum(self.share_by_route[one] for one in wanted) if wanted <= self.share_by_route.keys() else None
         return sum(value for route, value in self.requests_by_route.items() if route in wanted) / total
 
     def at(self, now: datetime) -> Facts:
@@ -149,7 +152,21 @@ def facts_from_report(report: Mapping[str, Any], settings: Settings, now: dateti
         findings=findings,
         deployments=deployed_of(findings),
         blocks=tuple(_mapping(row) for row in _rows(indicators.get("blocks"))),
+        share_by_route=_shares(findings),
     )
+
+
+def _shares(findings: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """Return each failing route's share of all requests since the onset, as findings of the rule ``users`` have it."""
+    shares: dict[str, float] = {}
+    for row in findings:
+        data = _mapping(row.get("data"))
+        total = _number(data.get("requests_after")) if row.get("rule") == "users" else None
+        for route in _rows(data.get("routes")) if total else ():
+            requests = _number(route.get("requests"))
+            if total and requests is not None and isinstance(route.get("route"), str):
+                shares[route["route"]] = requests / total
+    return shares
 
 
 def deployed_of(findings: Iterable[Mapping[str, Any]]) -> tuple[Deployed, ...]:
