@@ -99,7 +99,7 @@ def _said(
     verdict = "yes" if right_cause(said.get("cause"), truth) else "no"
     if onset is not None and told is not None:
         verdict += f", onset off by {abs((told - onset).total_seconds()):,.0f} s"
-    return (who, _title(said.get("cause")), _time(told), verdict, more)
+    return (who, _title(said.get("cause")), _time(told), verdict, more or None)
 
 
 def _title(cause: object) -> str:
