@@ -88,7 +88,7 @@ _LIKELY: dict[Reason, str] = {
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _EDGE_CODE = re.compile(r"\berror(?:\s+code)?[\s:]{0,4}(?:<[^<>]{0,200}>\s{0,20}){0,4}(\d{3,4})\b", re.IGNORECASE)
-_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")
+_UNSAFE = re.compile(r"[^a-zA-Z0-9_.-]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,14 +173,15 @@ def observation_id(source: str, probe: str, key: str = "all") -> str:
 
 def safe(part: str) -> str:
     """Return *part* in safe characters, different for different parts, at most 80 characters long."""
-    kept = "".join(
-        letter if letter in _SAFE else "".join(f"~{byte:02x}" for byte in letter.encode("utf-8", "replace"))
-        for letter in part[:80]
-    )
+    kept = _UNSAFE.sub(_spelled, part[:80])
     if len(part) <= 80 and len(kept) <= 80 and kept.strip("."):
         return kept
     digest = hashlib.sha256(part.encode("utf-8", "replace")).hexdigest()[:12]
     return f"{kept[:60]}~-{digest}"
+
+
+def _spelled(letter: re.Match[str]) -> str:
+    return "".join(f"~{byte:02x}" for byte in letter.group().encode("utf-8", "replace"))
 
 
 def asked(exchange: Exchange) -> str:
