@@ -19,7 +19,7 @@ import postgres_server
 import psycopg
 import pytest
 from channels import channel
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pitchey_ops import frames
@@ -223,6 +223,7 @@ def test_a_group_that_rose_stands_first():
     assert moved.z > 4
 
 
+@example(values=[1.0, 2.0] * 59 + [3.5], group_count=1, reach_min=30)
 @given(
     values=st.lists(st.sampled_from([1.0, 2.0, 2.0, 3.5, 80.0, float("inf")]), min_size=2, max_size=120),
     group_count=st.integers(1, 4),

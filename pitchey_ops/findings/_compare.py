@@ -137,4 +137,5 @@ def _average_ranks(ascending: npt.NDArray[np.float64]) -> npt.NDArray[np.float64
 
 
 def _ms(at: datetime) -> int:
-    return math.ceil(round(at.timestamp() * 1e6) / 1000)
+    """Return the whole milliseconds of *at*: what Polars makes of a bound that a column of milliseconds meets."""
+    return round(at.timestamp() * 1e6) // 1000
