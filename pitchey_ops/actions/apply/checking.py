@@ -178,6 +178,8 @@ def _behaves(
     length = plan.verification.window_s if window_s is None else window_s
     start = applied.at + timedelta(seconds=plan.verification.settle_s)
     end = start + timedelta(seconds=length)
+    if (again := hands.clock.now()) >= end:  # asked once more: it is watched on, and all of the time since counts
+        end = again + timedelta(seconds=length)
     probes = _Probes(hands, behaviour.routes if behaviour.metric == "failing_share" else ())
     while (now := hands.clock.now()) < end:
         left = (end - now).total_seconds()
@@ -198,7 +200,7 @@ def _behaves(
     if before.requests <= 0:
         return _by_probes(probes, "the edge has no figures of the time before the incident", figures)
     if behaviour.metric == "rate":
-        minutes = max(length / 60.0, 1e-9)
+        minutes = max((end - start).total_seconds() / 60.0, 1e-9)
         was = before.counted / max((before_span[1] - before_span[0]).total_seconds() / 60.0, 1e-9)
         now_ = after.counted / minutes
         figures.update(baseline=was, after=now_)
