@@ -30,8 +30,8 @@ class Ran:
 
 @functools.cache
 def _world(scenario: str) -> World:
-    # before dawn a platform has a quarter of the evening's traffic, and that must be enough to see anything
-    return build(scenario, seed=0, now_ms=round(time.time() * 1000), entries=48_000)
+    # before dawn a platform has a quarter of the evening's traffic, and that must be enough to see an incident by
+    return build(scenario, seed=0, now_ms=round(time.time() * 1000), entries=16_000)
 
 
 def carry_out(runbook: str, scenario: str, breaks: Mapping[str, str], archive: Path, budget_s: float) -> Ran:

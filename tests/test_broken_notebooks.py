@@ -139,9 +139,10 @@ def test_some_of_them_still_see_enough(runs: dict[Row, Future[Ran]]):
     """Tests of what is never said would hold for runs that see nothing at all."""
     if len(runs) < len(ROWS):
         pytest.skip(f"only {len(runs)} of {len(ROWS)} rows were chosen")
-    states = [future.result().report["verdict"]["state"] for future in runs.values()]
-    assert "healthy" in states
-    assert states.count("incident") >= len(ROWS) / 4
+    ended = [future.result() for future in runs.values()]
+    # not: "healthy" among them; at night so few people ask that how long answers take is rightly not seen
+    right = [ran for ran in ended if ran.truth != "none" and ran.report["verdict"]["cause"] == ran.truth]
+    assert len(right) >= 5
 
 
 @pytest.mark.slow
