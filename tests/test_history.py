@@ -36,7 +36,7 @@ from pitchey_ops.sandbox.generate import build
 from pitchey_ops.sandbox.serve import Running
 from pitchey_ops.service import db
 from pitchey_ops.service.watch import store, tables
-from pitchey_ops.service.watch.rows import Row, settled
+from pitchey_ops.service.watch.rows import LOOK, Row, settled
 from pitchey_ops.settings import OWN_HISTORY, Settings, load
 from pitchey_ops.sources import history as source
 from pitchey_ops.sources.catalogue import Sources
@@ -90,7 +90,7 @@ def fill(engine: sa.Engine, change: Change = calm, *, days: int = 0, minutes: in
                         "value_p95": 60.0 if probe.startswith("flow") else None,
                         "newest": None,
                     }
-                    for probe in (*OWN, "flow/logs/auth", "flow/logs/payments", tables.LOOK)
+                    for probe in (*OWN, "flow/logs/auth", "flow/logs/payments", LOOK)
                 ]
                 connection.execute(sa.insert(tables.spans), values)
 
@@ -151,7 +151,7 @@ def findings(observation: AnyObservation, **more: Any) -> dict[str, Finding]:
 
 def test_names_of_two_layers_agree() -> None:
     """The source reads what the service writes, and may not import it."""
-    assert source.LOOK == rule.LOOK == tables.LOOK
+    assert source.LOOK == rule.LOOK == LOOK
     assert set(source.MINUTES) == {column.name for column in tables.rows.columns}
     assert set(source.SPANS) == {column.name for column in tables.spans.columns}
 

@@ -327,3 +327,12 @@ def test_a_forked_process_is_told_from_another_of_the_same_number(archive: Path)
         source.close()
     with pytest.raises(forking.NoNursery):
         source.fork("/nowhere/kernel.json", "/", archive.parent / "kernel.log")
+
+
+def test_notes_that_libraries_leave_in_the_environment_change_no_pool(
+    monkeypatch: pytest.MonkeyPatch, archive: Path
+) -> None:
+    """Polars appends to a variable of its allocator whenever it is imported: no reason to throw kernels away."""
+    first = digest_of(load())
+    monkeypatch.setenv("_RJEM_MALLOC_CONF", "dirty_decay_ms:500")
+    assert digest_of(load()) == first

@@ -22,9 +22,10 @@ from pitchey_ops.models.observation import Unavailable
 from pitchey_ops.service import db, incidents
 from pitchey_ops.service.db import reading
 from pitchey_ops.service.intake.routing import without_routes
-from pitchey_ops.service.watch import Looked, alarms, questions, store, tables, tick
+from pitchey_ops.service.watch import alarms, questions, store, tables
 from pitchey_ops.service.watch.config import WatchConfig, load_watch
-from pitchey_ops.service.watch.rows import Row, row_of, settled
+from pitchey_ops.service.watch.looking import Looked, tick
+from pitchey_ops.service.watch.rows import LOOK, Row, row_of, settled
 from pitchey_ops.settings import Settings
 
 START = datetime.fromtimestamp(NOW / 1000, UTC).replace(second=3, microsecond=0)
@@ -112,7 +113,7 @@ def test_a_look_keeps_a_few_words_of_every_probe_and_no_answer(scene: Scene) -> 
     assert 0 <= rows["flow/logs/auth"].value < 300
     assert rows["flow/logs/payments"].state == "empty"
     assert rows["flow/apm/response_time"].newest is not None
-    assert rows[tables.LOOK].state == "ok"
+    assert rows[LOOK].state == "ok"
     assert sum(len(str(row)) for row in done.rows) < 20_000
     assert "hello" not in str(done.rows)
 
@@ -174,7 +175,7 @@ def test_a_look_that_reaches_nobody_is_unseen_and_raises_nothing(scene: Scene) -
             transport=Refusing(),
         )
         scene.at += MINUTE
-    assert scene.states(tables.LOOK) == ["unseen"] * 5
+    assert scene.states(LOOK) == ["unseen"] * 5
     assert set(scene.states("api/health")) == {"unseen"}
     assert scene.troubles() == []
 

@@ -44,6 +44,7 @@ def figures(rounds: int = 5) -> list[Figure]:
     """Measure all of it; without PostgreSQL the comparison of two workers is left out, and said to be."""
     parts: dict[str, Callable[[], list[Figure]]] = {
         "alert to archive, warm": lambda: warm(2 * rounds),
+        "memory of the idle service": idle,
         "steady throughput": steady,
         "intake while runs go on, and a P1 among P3s": storm,
     }
@@ -62,7 +63,7 @@ def figures(rounds: int = 5) -> list[Figure]:
 
 def warm(rounds: int = 10) -> list[Figure]:
     """Alert accepted to report archived, outage runbook on the sandbox, kernels ready; and bare papermill beside it."""
-    bare, service, idle = [], [], []
+    bare, service = [], []
     with tempfile.TemporaryDirectory() as place, sandbox() as (origin, _):
         folder = Path(place)
         notebook = folder / "empty.ipynb"
@@ -78,8 +79,6 @@ def warm(rounds: int = 10) -> list[Figure]:
             worker = world.start_worker()
             for number in range(rounds + 1):
                 _ready(worker.pid, 2)
-                if number == 1:
-                    idle.append(_megabytes(worker.pid))
                 began = time.monotonic()
                 _archived(world, [world.alert(number)], every_s=0.005)
                 took_s = time.monotonic() - began
@@ -93,7 +92,31 @@ def warm(rounds: int = 10) -> list[Figure]:
         _figure("papermill on an empty notebook beside it", bare, "s"),
         _figure("alert to archive / papermill", ratios, "x", "p50 at most 1.0"),
         _figure(f"the same, slowest of {rounds}", [max(ratios)], "x", "p99 at most 2"),
-        _figure("worker with two warm kernels, idle (PSS)", idle, "MB", "service under 400"),
+    ]
+
+
+def idle() -> list[Figure]:
+    """What ``serve``, its worker and two ready kernels hold together while nothing happens; before runs, and after."""
+    with tempfile.TemporaryDirectory() as place, sandbox() as (origin, _):
+        variables = {
+            "PITCHEY_OPS_HOME": str(home()),
+            "PITCHEY_OPS_ORIGIN": origin,
+            "PITCHEY_OPS_SERVICE_WARM_KERNELS": "2",
+        }
+        with _world(Path(place) / "world", variables) as world, served(world):
+            serve = next(one for one in psutil.Process().children() if "serve" in one.cmdline())
+            until(lambda: bool(serve.children()), LONG_S)
+            worker = serve.children()[0].pid
+            _ready(worker, 2)
+            fresh = _megabytes(serve.pid)
+            for number in range(3):
+                _archived(world, [world.alert(number)])
+                _ready(worker, 2)
+            time.sleep(65.0)  # with one look at the platform among it
+            used = _megabytes(serve.pid)
+    return [
+        _figure("serve, worker and two warm kernels, idle (PSS)", [fresh], "MB", "under 400"),
+        _figure("the same after three runs and a look at the platform", [used], "MB", "under 400"),
     ]
 
 

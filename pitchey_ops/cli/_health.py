@@ -122,8 +122,9 @@ def full(settings: Settings) -> Look:
     from ..models.finding import Severity
     from ..runbooks import windows
     from ..runbooks.analyse import analyse
-    from ..runbooks.asking import ask_live, live_channel
+    from ..runbooks.asking import ask_live
     from ..runbooks.catalogue import runbook
+    from ..runbooks.channels import live_channel
 
     ready()
     began, started = time.monotonic(), now()

@@ -147,7 +147,8 @@ def ask(
         Sources whose reads with a minimum interval are only taken from what other runs were answered.
     """
     from ..findings.case import Case
-    from ..runbooks.asking import ask_probes, gathered, live_channel, run_async
+    from ..runbooks.asking import ask_probes, gathered
+    from ..runbooks.channels import live_channel, run_async
     from ..sources.catalogue import PROBES
 
     wanted = set(names)

@@ -39,6 +39,7 @@ Locate = Callable[[bytes, int], Span | None]
 
 _BETWEEN = b"\n\0\n"  # nothing that is looked for goes on over it
 _BIG = 8192  # from here on the compiled automaton of Polars is faster than `re`
+_BIG_SPARING = 2 * 1024 * 1024  # below it `re` takes a second or two at most, and Polars 30 MB of memory for good
 _DEPTH = 6  # JSON in JSON in base64 …
 _PASSES = 6  # until nothing changes any more
 _DECODE_LIMIT = 2 * 1024 * 1024
@@ -101,12 +102,18 @@ class Redactor:
         }
         self._small = re.compile(f"(?=({_trie(self._anchors)}))")
         self._forced = re.compile(rb"\\u00(?:[2-7]|0[bB])|\\[/f]")
+        self._big = _BIG
         self._memo: dict[bytes, bytes] = {}
 
-    def fresh(self) -> Redactor:
-        """Return one that looks for the same and remembers nothing: far quicker than to make one anew."""
+    def fresh(self, *, sparing: bool = False) -> Redactor:
+        """
+        Return one that looks for the same and remembers nothing: far quicker than to make one anew.
+
+        *sparing* is for a process that redacts little and lives long: it does without the memory that Polars takes.
+        """
         made = copy.copy(self)
         made._memo = {}
+        made._big = _BIG_SPARING if sparing else _BIG
         return made
 
     # ── what others call ─────────────────────────────────────────────────────────────────────────────────────────
@@ -212,7 +219,7 @@ class Redactor:
         view = data.translate(patterns.VIEW).decode("ascii")
         spans: list[Span] = []
         series: pl.Series | None = None
-        if len(data) >= _BIG:
+        if len(data) >= self._big:
             import numpy as np
             import polars as pl
 

@@ -20,10 +20,10 @@ from .asking import (
     ask_recorded,
     case_window,
     is_case,
-    live_channel,
     record_case,
 )
 from .catalogue import Runbook, runbook
+from .channels import live_channel
 from .context import RECORD, THRESHOLDS, RunContext, alert_time, by_hand, prepared
 from .redacting import redactor_for
 

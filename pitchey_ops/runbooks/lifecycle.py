@@ -333,10 +333,10 @@ def _redacted(prepared: Prepared, outcome: Outcome) -> Outcome:
 
 
 def redactor_of(settings: Settings) -> Redactor:
-    """Return what takes secrets out of texts before they are kept."""
+    """Return what takes secrets out of texts before they are kept, for a process that is no run's kernel."""
     from .redacting import redactor_for
 
-    return redactor_for(settings)
+    return redactor_for(settings, sparing=True)
 
 
 def _remove_working_files(folder: Path) -> None:

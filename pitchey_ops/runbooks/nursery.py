@@ -1,6 +1,9 @@
 """
 A process that has imported all that a runbook needs, and forks a kernel of itself whenever one is asked for.
 
+What reads answers but is no run (the service's look at the platform) can be done in a fork, too: a function is
+called there, and its memory goes with the fork.
+
 Started as ``python -m pitchey_ops.runbooks.nursery`` with a socket as its standard input, over which it is told in
 lines of JSON what to fork and whom to reap. Starting a kernel anew costs one and a half seconds of a core and a
 hundred megabytes; forking it costs a tenth of that, and the pages of all imports are shared.
@@ -12,11 +15,14 @@ no event loop, no zmq context, no table of Polars. What has threads all the same
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import socket
 import sys
 import threading
+import traceback
+from pathlib import Path
 from typing import Any, NoReturn
 
 from .._imports import lighten_headless
@@ -72,22 +78,46 @@ def _reaped(pid: int) -> int | None:
 
 
 def _become(order: dict[str, Any], app: Any, *, without: int) -> NoReturn:
-    """Be the kernel of *order* from now on; *without* is the descriptor over which only the nursery is spoken to."""
+    """Be what *order* wants from now on; *without* is the descriptor over which only the nursery is spoken to."""
+    status = 1
     try:
         os.close(without)
         os.setsid()
         bound()
         null = os.open(os.devnull, os.O_RDONLY)
-        log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        for source, target in ((null, 0), (log, 1), (log, 2)):
-            os.dup2(source, target)
+        os.dup2(null, 0)
         os.close(null)
-        os.close(log)
         os.chdir(order["cwd"])
-        app.launch_instance(argv=["-f", order["connection_file"], *OPTIONS])
+        if "call" in order:
+            _call(order)
+        else:
+            _be_kernel(order, app)
+        status = 0
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:
+        os._exit(status)
+
+
+def _be_kernel(order: dict[str, Any], app: Any) -> None:
+    """Be the kernel of *order*; what it prints goes to its own log."""
+    log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+    app.launch_instance(argv=["-f", order["connection_file"], *OPTIONS])
+
+
+def _call(order: dict[str, Any]) -> None:
+    """Call the function of *order* (``module:name``) with what is given and leave its answer, as JSON, in a file."""
+    module, _, name = order["call"].partition(":")
+    try:
+        answer = getattr(importlib.import_module(module), name)(order["given"])
+        Path(order["answer"]).write_text(json.dumps(answer), encoding="ascii")
+    except Exception as exc:  # where and what kind, and not its words: they may quote what is secret
+        places = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(exc.__traceback__)]
+        sys.stderr.write(f"{order['call']} failed: {type(exc).__name__} at {' < '.join(reversed(places[-4:]))}\n")
+        sys.stderr.flush()
         os._exit(1)
 
 

@@ -9,11 +9,17 @@ from ..evidence.redact import Policy, Redactor
 from ..settings import Settings
 
 
-def redactor_for(settings: Settings) -> Redactor:
-    """Return the redactor that *settings* ask for; hashing uses the archive's own key, so that counting works."""
+def redactor_for(settings: Settings, *, sparing: bool = False) -> Redactor:
+    """
+    Return the redactor that *settings* ask for; hashing uses the archive's own key, so that counting works.
+
+    *sparing* as `Redactor.fresh`.
+    """
     hashing = "hash" in (settings.redact_addresses, settings.redact_emails)
     key = Archive(settings.archive_root()).redaction_key() if hashing else None
-    return _made(tuple(settings.secrets()), settings.redact_addresses, settings.redact_emails, key).fresh()
+    return _made(tuple(settings.secrets()), settings.redact_addresses, settings.redact_emails, key).fresh(
+        sparing=sparing
+    )
 
 
 @lru_cache(maxsize=4)

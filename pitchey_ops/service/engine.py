@@ -16,13 +16,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from functools import partial
 from typing import Any, NoReturn, TypeVar
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
+from dbos import DBOS, DBOSConfig, EnqueueOptions
 from dbos import error as dbos_error
 
 from ..errors import ConfigError, OpsError, RecordError
@@ -30,21 +29,19 @@ from ..settings import Settings, load
 from . import db as database
 from . import orders, slack_notes, steps, upload
 from .config import EngineConfig
-from .db import FOLDER, is_sqlite, reading, transient, why
+from .db import reading, transient, why
 from .engine_json import JsonSerializer, harden
 from .engine_tables import Claim, Fenced, at_step, claim, give_back
+from .handover import NAME, ORDINARY, RUN, UPLOAD, UPLOADS, URGENT, VERSION, open_queue, place_of, sweep, workflow_of
 from .kernels import KernelPool
+from .memory import release_memory
 from .takeover import Watch, liveness_for
+from .watch.apart import asks_apart
 from .watch.keeper import ROUND_S, Keeper
 
 log = logging.getLogger("pitchey_ops.engine")
 T = TypeVar("T")
 
-NAME = "pitchey-ops"
-VERSION = "1"
-"""Of the workflow's shape. Raised when steps change so that runs in progress could not go on; see README, upgrades."""
-RUN, UPLOAD = "ops.run", "ops.upload"
-URGENT, ORDINARY, UPLOADS = "urgent", "runs", "uploads"
 POLL_S = 0.1
 UPLOADS_POLL_S = 1.0
 """Nobody waits for an upload, and each poll costs a core a few milliseconds."""
@@ -62,89 +59,6 @@ EXIT_LOST = 75  # EX_TEMPFAIL of sysexits.h: start me again
 
 class PutBack(Exception):
     """The run goes back into the queue; the words say why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the engine's data is: the service's database by address, and the queue's own."""
-
-    url: str
-    queue_url: str
-    folder: Path
-
-
-def place_of(settings: Settings) -> Place:
-    """Return where the engine's data is for *settings*; with SQLite the queue has a file of its own."""
-    url = database.address(settings)
-    folder = settings.archive_root() / FOLDER
-    if is_sqlite(url):
-        path = sa.make_url(url).database
-        folder = Path(path).parent if path else folder
-        return Place(url, f"sqlite:///{folder / 'queue.sqlite'}", folder)
-    plain = sa.make_url(url).set(drivername="postgresql+psycopg")
-    return Place(url, plain.render_as_string(hide_password=False), folder)
-
-
-def open_queue(place: Place) -> None:
-    """Make the queue's file use a write-ahead log; PostgreSQL needs nothing."""
-    if is_sqlite(place.queue_url):
-        engine = database.connect(place.queue_url)
-        with engine.connect():
-            pass
-        engine.dispose()
-
-
-def sweep(engine: sa.Engine, enqueue: Callable[[EnqueueOptions, str], Any], *, now: datetime | None = None) -> int:
-    """
-    Hand every order that is due to the queue; return how many.
-
-    A crash in the middle is harmless: an order that was handed over and not noted is handed over again under the
-    same id, which changes nothing.
-    """
-    at = now or datetime.now(UTC)
-    with reading(engine) as connection:
-        rows = orders.due(connection, at)
-    for row in rows:
-        order = row.order
-        options: EnqueueOptions = {
-            "workflow_name": RUN,
-            "queue_name": URGENT if order.severity == "P1" else ORDINARY,
-            "workflow_id": _workflow(order.run_id, row.attempts),
-            "app_version": VERSION,
-            "priority": orders.PRIORITY[order.severity],
-        }
-        enqueue(options, order.run_id)
-        with engine.begin() as connection:
-            # only from "placed": a worker may have it already
-            chosen = sa.update(orders.orders).where(
-                orders.orders.c.run_id == order.run_id, orders.orders.c.state == "placed"
-            )
-            connection.execute(chosen.values(state="queued", queued_at=at))
-    return len(rows)
-
-
-class Client:
-    """What a process without a worker needs: to hand orders to the queue."""
-
-    def __init__(self, engine: sa.Engine, place: Place) -> None:
-        harden()
-        open_queue(place)
-        self._engine = engine
-        DBOS.migrate(place.queue_url)
-        self._client = DBOSClient(
-            system_database_url=place.queue_url,
-            serializer=JsonSerializer(),
-            application_name=NAME,
-            retry_connection_errors=False,
-        )
-
-    def sweep(self) -> None:
-        """Hand over what is due."""
-        sweep(self._engine, self._client.enqueue)
-
-    def close(self) -> None:
-        """Close connections."""
-        self._client.destroy()
 
 
 class Worker:
@@ -177,7 +91,12 @@ class Worker:
         self._ending = threading.Event()
         self._lock = threading.Lock()
         self._active: dict[str, Claim] = {}
-        self._keeper = Keeper(self.db, load_settings, lambda: DBOS.list_workflows(limit=1, load_input=False))
+        self._keeper = Keeper(
+            self.db,
+            load_settings,
+            lambda: DBOS.list_workflows(limit=1, load_input=False),
+            ask=partial(asks_apart, self.kernels),
+        )
         self._watch = Watch(
             self.db,
             liveness_for(self.place.url, self.db, self.place.folder / "locks"),
@@ -291,6 +210,7 @@ class Worker:
             with self._lock:
                 if self._active.get(run_id) is mine:
                     del self._active[run_id]
+            release_memory()
 
     def _steps(self, mine: Claim) -> str:
         chosen = self._step(mine, "prepare", lambda: steps.plan(self.parts, mine.run_id))
@@ -450,7 +370,7 @@ class Worker:
             table.c.state.in_(("queued", "running")), sa.func.coalesce(table.c.started_at, table.c.queued_at) < before
         )
         with reading(self.db) as connection:
-            old = {_workflow(run, count): run for run, count in connection.execute(chosen.limit(100))}
+            old = {workflow_of(run, count): run for run, count in connection.execute(chosen.limit(100))}
         if not old:
             return
         rows = DBOS.list_workflows(workflow_ids=list(old), load_input=False, load_output=False)
@@ -491,10 +411,6 @@ class Worker:
 
 def _resume(workflow: str, queue: str) -> None:
     DBOS.resume_workflow(workflow, queue_name=queue)
-
-
-def _workflow(run_id: str, attempts: int) -> str:
-    return run_id if attempts == 0 else f"{run_id}-{attempts}"
 
 
 def _end_at_once(words: str) -> None:

@@ -1,5 +1,5 @@
 """
-Kernels that are forked by a `nursery` instead of being started: its side in the worker.
+Kernels that are forked by a `nursery` instead of being started, and calls done in a fork: its side in the worker.
 
 A forked kernel is no child of ours, so that its end is learnt from a descriptor of its process, which cannot be
 mistaken for another process of the same number; and the nursery keeps it in the table of processes until we are done
@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -36,6 +37,10 @@ LOOKS_EVERY_S = 0.02
 
 class NoNursery(Exception):
     """It could not be started, or does not answer; kernels have to be started the long way."""
+
+
+class CallFailed(Exception):
+    """What was called in a fork raised, was killed or did not end; its own words are in the log."""
 
 
 class Nursery:
@@ -80,8 +85,37 @@ class Nursery:
         NoNursery
             It does not answer, or the kernel ended at once.
         """
+        return self._fork({"connection_file": connection_file, "cwd": cwd, "log": str(log)})
+
+    def call(self, function: str, given: Any, *, within_s: float) -> Any:
+        """
+        Call *function* (``module:name``) with *given* in a fork and return its answer; both are JSON.
+
+        Raises
+        ------
+        NoNursery
+            It does not answer; nothing was called.
+        CallFailed
+            The function raised, or did not end within *within_s* seconds.
+        """
+        with tempfile.TemporaryDirectory(prefix="pitchey-ops-call-") as folder:
+            answer = Path(folder) / "answer.json"
+            order = {"call": function, "given": given, "answer": str(answer), "cwd": str(Path.cwd())}
+            process = self._fork(order)
+            try:
+                status = process.wait(within_s)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(ANSWERS_WITHIN_S)
+                raise CallFailed(f"{function}: not done within {within_s:.0f} s") from None
+            if status != 0:
+                raise CallFailed(f"{function}: its process ended with status {status}")
+            return json.loads(answer.read_bytes())
+
+    def _fork(self, order: Mapping[str, Any]) -> ForkedProcess:
         with self._lock:
-            self._say({"connection_file": connection_file, "cwd": cwd, "log": str(log)})
+            self._say(order)
             pid = self._answer(ANSWERS_WITHIN_S).get("pid")
             if not isinstance(pid, int):
                 raise NoNursery("it forked nothing")
@@ -89,7 +123,7 @@ class Nursery:
         try:
             return ForkedProcess(pid, self)
         except OSError as exc:
-            raise NoNursery(f"the kernel's process cannot be watched ({exc.strerror})") from exc
+            raise NoNursery(f"the fork's process cannot be watched ({exc.strerror})") from exc
 
     def reap(self, pid: int) -> int:
         """Let a kernel that ended go and return its exit code; that of a killed one where nobody knows it."""

@@ -17,6 +17,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -27,13 +28,15 @@ from ..evidence.canonical import canonical
 from ..runbooks.given import VARIABLE
 from ..runbooks.starting import LOG, end_kernel, in_own_loop, kernel_environment, kill, socket_folder, start_kernel
 from ..settings import Settings
-from .forking import POSSIBLE, Nursery, provisioner_of
+from .forking import POSSIBLE, NoNursery, Nursery, provisioner_of
 
 log = logging.getLogger("pitchey_ops.kernels")
 READY_WITHIN_S = 60.0
 TOLD_WITHIN_S = 10.0
 FORK_TRIES = 3
 """Nurseries in a row that fail before kernels are started the long way."""
+NURSERY_WITHIN_S = 15.0
+"""A call waits so long for a nursery that is coming up."""
 REST_S = 5.0
 """Pause after a kernel could not be started: the cause will not be gone in a moment."""
 
@@ -184,6 +187,28 @@ class KernelPool:
             self._taken -= 1
             self._lock.notify_all()
 
+    def call(self, settings: Settings, function: str, given: Any, *, within_s: float) -> Any:
+        """
+        Call *function* in a fork that has the variables of a kernel for *settings*, see `Nursery.call`.
+
+        Raises
+        ------
+        NoNursery
+            Kernels are not forked here.
+        CallFailed
+            The function raised, or did not end in time.
+        """
+        self.warm(settings)
+        deadline = time.monotonic() + NURSERY_WITHIN_S
+        with self._lock:
+            while not self._fits() and self._size and self._tries and not self._closed:
+                if not self._lock.wait(min(0.2, deadline - time.monotonic())) and time.monotonic() > deadline:
+                    break
+            nursery = self._nursery if self._fits() else None
+        if nursery is None:
+            raise NoNursery("there is none")
+        return nursery.call(function, given, within_s=within_s)
+
     def ready(self) -> int:
         """Return how many kernels are ready."""
         with self._lock:
@@ -235,14 +260,19 @@ class KernelPool:
         if self._nursery is not None:
             self._nursery.close()
 
+    def _fits(self) -> bool:
+        return self._nursery is not None and self._nursery_digest == self._digest
+
     def _nursery_of(self, digest: str | None, memory_mb: int) -> Nursery:
         """Return the nursery of the settings *digest*; one of others goes when its last kernel has ended."""
         if self._nursery is not None and self._nursery_digest != digest:
             self._nursery.retire()
             self._nursery = None
         if self._nursery is None:
-            self._nursery = Nursery(kernel_environment(memory_mb))
-            self._nursery_digest = digest
+            made = Nursery(kernel_environment(memory_mb))
+            with self._lock:
+                self._nursery, self._nursery_digest = made, digest
+                self._lock.notify_all()
         return self._nursery
 
     def _failed(self, exc: Exception) -> None:
@@ -266,7 +296,11 @@ class KernelPool:
 
 def digest_of(settings: Settings) -> str:
     """Return what a kernel depends on: settings with secrets, and every variable that it would get."""
-    values = {name: value for name, value in kernel_environment(settings.memory_limit_mb).items() if name != VARIABLE}
+    values = {
+        name: value
+        for name, value in kernel_environment(settings.memory_limit_mb).items()
+        if name != VARIABLE and not name.startswith("_")  # there libraries and shells leave notes for themselves
+    }
     told = canonical({"settings": settings.public(), "secrets": list(settings.secrets()), "environment": values})
     return hashlib.sha256(told).hexdigest()
 

@@ -61,8 +61,8 @@ def _forget_workflows(settings: Settings, runs: Sequence[str]) -> int:
     """Delete what the queue kept about *runs*: each start of each run, and its uploads."""
     from dbos import DBOS, DBOSClient
 
-    from .engine import NAME, open_queue, place_of
     from .engine_json import JsonSerializer, harden
+    from .handover import NAME, open_queue, place_of
 
     harden()
     place = place_of(settings)

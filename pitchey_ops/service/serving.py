@@ -76,8 +76,8 @@ def serve(*, host: str, port: int, workers: int | None, environment: str | None 
     settings, config = _start(environment)
     from . import app as application
     from . import notify
-    from .engine import Client, place_of
     from .engine_client import Nudger
+    from .handover import Client, place_of
     from .state import State
 
     engine = database.connect(database.address(settings))

@@ -27,7 +27,7 @@ from ..evidence import ids
 from ..evidence.archive import Archive
 from ..evidence.ledger import locked
 from ..models.exchange import Exchange, Question
-from ..runbooks.asking import live_channel, run_async
+from ..runbooks.channels import live_channel, run_async
 from ..runbooks.lifecycle import archive_of
 from ..settings import Settings
 from .db import reading

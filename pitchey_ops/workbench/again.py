@@ -19,7 +19,8 @@ from ..panels.live.desk import Ask, Told
 from ..panels.view import View
 from ..runbooks import windows
 from ..runbooks.analyse import Analysis, analyse, sources_seen
-from ..runbooks.asking import ask_case, ask_live, ask_probes, gathered, live_channel, run_async
+from ..runbooks.asking import ask_case, ask_live, ask_probes, gathered
+from ..runbooks.channels import live_channel, run_async
 from ..runbooks.run import Run
 from ..sources.catalogue import PROBES
 from .parts import RESTS, probes_of

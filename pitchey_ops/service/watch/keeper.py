@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from ...clock import Clock, SystemClock
 from ...settings import Settings
 from .. import heartbeat
-from . import tick
 from .config import WatchConfig, load_watch
+from .looking import Ask, tick
 
 log = logging.getLogger("pitchey_ops.watch")
 ROUND_S = 2.0
@@ -27,6 +27,8 @@ class Keeper:
     ----------
     queue
         Asks the queue something; raises when it does not answer.
+    ask
+        What asks the platform; by default this process does.
     """
 
     def __init__(
@@ -37,12 +39,14 @@ class Keeper:
         *,
         clock: Clock | None = None,
         config: WatchConfig | None = None,
+        ask: Ask | None = None,
     ) -> None:
         self._db = db
         self._settings = settings
         self._queue = queue
         self._clock = clock or SystemClock()
         self._config = config or load_watch()
+        self._ask = ask
         self._looked: datetime | None = None
         self._beaten: datetime | None = None
         self._silent = ""
@@ -52,7 +56,7 @@ class Keeper:
         minute = self._minute()
         if not self._config.on or minute == self._looked:
             return
-        tick(self._db, self._settings(), self._clock, config=self._config)
+        tick(self._db, self._settings(), self._clock, config=self._config, ask=self._ask)
         self._looked = minute  # not before: a database that was away is asked again in this very minute
 
     def beat(self) -> None:

@@ -23,7 +23,7 @@ from ...sources.cloudflare import LATE_MINUTES, rows_of
 from ...sources.r2 import R2, arrival_of, read_listing
 from ...sources.reading import Reading, iso, mapping, number, observation_id, observed_all, to_ms
 from ...sources.source import Source
-from .rows import EdgeShare, Row, rows_for
+from .rows import EdgeShare, Last, Row, rows_for
 
 EDGE_MINUTES = 5
 """Whole minutes of the edge's counts that one look takes together, so that a quiet site has some requests in it."""
@@ -212,7 +212,7 @@ def flows_of(settings: Settings) -> list[str]:
     return logs + ([f"flow/apm/{name}" for name in METRIC_NAMES] if settings.url("apm") else [])
 
 
-def flows_due(settings: Settings, last: Mapping[str, tuple[datetime, str, int | None]], now: datetime) -> list[str]:
+def flows_due(settings: Settings, last: Mapping[str, Last], now: datetime) -> list[str]:
     """
     Return the flows that this look asks, the most overdue first.
 

@@ -12,9 +12,12 @@ from ...sources.api import FAILING, ProbeResult
 from ...sources.cloudflare_status import CloudflareStatus
 from ...sources.monitoring import PlatformHealth
 from ...sources.security import SecurityCounts
-from .tables import LOOK
 
 State = Literal["ok", "failing", "missing", "empty", "blind", "unseen"]
+LOOK = "watch/look"
+"""The probe that says whether a look could see anything at all."""
+Last = tuple[datetime, str, int | None]
+"""Minute, state and count of the newest row of a flow."""
 SILENT = ("timeout", "unreachable")
 """Reasons that may be our own network's: a failure of the far side only where others did answer."""
 LONGEST_DETAIL = 120
@@ -92,7 +95,7 @@ class EdgeShare:
 
 def settled(rows: Iterable[Row]) -> list[Row]:
     """
-    Return the rows of one look with what silence means, and the row `tables.LOOK` about the look itself.
+    Return the rows of one look with what silence means, and the row `LOOK` about the look itself.
 
     Where not one question was answered, the fault may be our own network: then nothing was seen. Else what gave no
     answer did fail.

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from ..db import Utc
 from . import tables as t
-from .rows import Row
+from .rows import Last, Row
 
 TEN_MINUTES, HOUR = 600, 3600
 KEEP_MINUTES = timedelta(hours=26)
@@ -52,7 +52,7 @@ def write(connection: sa.Connection, minute: datetime, found: Iterable[Row]) -> 
         connection.execute(insert(t.rows).values(values).on_conflict_do_nothing(index_elements=["minute", "probe"]))
 
 
-def last_flows(connection: sa.Connection, now: datetime) -> dict[str, tuple[datetime, str, int | None]]:
+def last_flows(connection: sa.Connection, now: datetime) -> dict[str, Last]:
     """Return minute, state and count of the newest row of each flow within `LAST_WITHIN`."""
     newest = (
         sa.select(t.rows.c.probe, sa.func.max(t.rows.c.minute).label("minute"))

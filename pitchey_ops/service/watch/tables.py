@@ -11,9 +11,6 @@ import sqlalchemy as sa
 
 from ..db import Utc, metadata
 
-LOOK = "watch/look"
-"""The probe that says whether a look could see anything at all."""
-
 looks = sa.Table(
     "ops_history_looks",
     metadata,
