@@ -39,6 +39,7 @@ from . import (
     storage_degraded,
     strangers,
     third_party_outage,
+    third_sight,
     traffic_flood,
     unseen_once,
     web_vitals_regression,
@@ -88,4 +89,5 @@ SCENARIOS = (
     *passers_by.SCENARIOS,
     *ordinary_days.SCENARIOS,
     *second_sight.SCENARIOS,
+    *third_sight.SCENARIOS,
 )
