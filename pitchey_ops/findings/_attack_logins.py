@@ -420,6 +420,25 @@ def probes(logs: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+RENEWAL_ROUTE: Final = (
+    r"(?i)/(?:[a-z]{0,12}[-_])?(?:reset|recover(?:y)?)(?:[-_](?:password|account))?(?:/(?:confirm|complete|submit|password))?/?$"
+    r"|/(?:set|new|change|update)[-_]?password/?$|/password/(?:new|set|change|update)/?$"
+)
+"""Where a person who forgot sets another password; that it was answered well is no proof, as asking for it may be."""
+
+
+def renewals(rows: pl.DataFrame) -> pl.DataFrame:
+    """When an address (``address``) last had a password renewed or asked for it, and was answered well (``renewed_at``)."""
+    route = pl.col("url").str.slice(0, 512).str.replace(r"^https?://[^/?#]*", "").str.replace(r"[?#].*$", "")
+    posted = pl.col("method").is_null() | pl.col("method").str.to_uppercase().is_in(["POST", "PUT", "PATCH"])
+    well = pl.col("status").is_between(200, 399)
+    return (
+        rows.filter(posted & well & route.str.contains(RENEWAL_ROUTE).fill_null(False))
+        .group_by("address")
+        .agg(pl.col("at").max().alias("renewed_at"))
+    )
+
+
 PERSON_STREAK: Final = 5
 """A person who knows the account gets in within this many wrong tries (sshd and most sites lock after it)."""
 

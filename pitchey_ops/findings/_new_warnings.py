@@ -9,6 +9,7 @@ its work than before, or where somebody asks far more of one route than before: 
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,8 +18,8 @@ import polars as pl
 from ..models.finding import Finding, Severity
 from ..models.observation import Observed
 from ._grouping import group_messages
-from ._requests import LATE, z_score
-from .case import Case, observation_ids
+from ._requests import LATE, route_of, z_score
+from .case import SIGN_IN, Case, observation_ids
 
 COUNT_MIN = 12
 MINUTES_MIN = 4
@@ -49,7 +50,9 @@ HARM = (
     r"|\bdiscard\w*|\bcorrupt\w*|\btruncat\w*|\bincomplete|\binconsisten\w*|\brefus\w*|\breject\w*|\bden(?:y|ied)\b"
     r"|\bforbidden|\bunauthori\w*|\btimed?[ -]?out|\bunavailable|\bunreachable|\bexhaust\w*|\bexpired\b|\boverload\w*"
     r"|\bbacklog|\bfall\w* behind|\bdegrad\w*|\babort\w*|\bkilled|\bcrash\w*|\bpanic\w*|\bleak\w*|\bdeadlock\w*"
-    r"|\b(?:is|went|goes) down\b|\bDOWN\b|\bdisconnect\w*|\breset by\b|\brevok\w*|\bsuspicio\w*|\battack\w*|\babus\w*"
+    r"|\b(?:is|are|was|were|went|goes|marked|still) down\b|(?-i:\bDOWN\b)"
+    r"|\b(?:host|node|peer|server|upstream|backend|replica|service|site|link|cluster)s? down\b"
+    r"|\bdisconnect\w*|\breset by\b|\brevok\w*|\bsuspicio\w*|\battack\w*|\babus\w*"
     r"|\bbroken\b|\bout of (?:memory|space|sync|range)\b"
     r"|\b(?:http(?:/\d(?:\.\d)?)?|status(?: ?code)?|returned|answer\w*|got|with)\W{0,3}(?:5\d\d|40[138]|429)\b"
     r"|\b5\d\d (?:internal|bad gateway|service|gateway|origin|web server)"
@@ -59,7 +62,7 @@ HARM = (
 )
 """
 Words that say that work was not done: failures, refusals, losses, HTTP's statuses of failure, the names of errno. That
-something is odd, late, repeated or near a limit is a remark.
+something is odd, late, repeated, to be slowed down or near a limit is a remark.
 """
 UNREAD = r"\b[a-z]*[^\x00-\x7f\W\d_]"
 """A word in a tongue whose words of harm nobody lists here."""
@@ -93,6 +96,17 @@ NO_END = r"(?i)(?:\b(?:not|never|nothing|none|nobody|without being|yet to be)|n[
 WORKS_ON = 0.6
 """Its other entries a minute against before, from which the one who warns works as before."""
 EXPECTED_MIN = 15.0
+LESS_Z = 2.0
+"""How sure it must be that it does less: of a dozen lines, half may be missing by chance."""
+HOUSE_MIN = 10
+"""Accounts that one address got into, from which its requests are those of a house full of people."""
+STOPPED = (403, 429)
+"""What the edge answers those whom it lets in nowhere: nothing was asked of a route by them."""
+REFUSED = (401, 403, 404, 410, 429)
+REFUSED_MIN = 5
+FEW_NAMES = 3
+NAMED_SHARE = 0.9
+ADDRESS = r"\b((?:\d{1,3}\.){3}\d{1,3})\b"
 CROWD_SHARE = 0.15
 """Part of all requests that come to one route beyond its usual share, from which somebody asks differently."""
 CROWD_Z = 5.0
@@ -149,7 +163,9 @@ def new_warnings(case: Case, warned: pl.DataFrame, logs: pl.DataFrame) -> list[F
         gap = (last - first) / max(1, row["count"] - 1)
         goes_on = case.now - last <= max(PAUSE_MIN, PAUSES * gap)
         if (earlier >= KNOWN_MIN or _whole(case, row["service"])) and row["count"] >= SHARE_MIN * since and goes_on:
-            in_way = row["harm"] or not _works_on(case, mine, first) or _crowd_came(case, first)
+            own = pl.col("pattern") == row["pattern"]
+            harmful = bool(row["harm"]) and not _of_the_refused(case, told.filter(inside & own))
+            in_way = harmful or not _works_on(case, mine, first) or _crowd_came(case, first)
             (grave if in_way else remarks).append(row)
     found = []
     for rows, name, severity in ((grave, "warnings-new", Severity.WARNING), (remarks, "remarks-new", Severity.INFO)):
@@ -170,13 +186,24 @@ def _works_on(case: Case, mine: pl.DataFrame, first: datetime) -> bool:
         for span in ((start, first), (first, case.now))
     )
     expected = before / minutes[0] * minutes[1]
-    return before < EXPECTED_MIN or expected < EXPECTED_MIN or after >= WORKS_ON * expected
+    if before < EXPECTED_MIN or expected < EXPECTED_MIN or after >= WORKS_ON * expected:
+        return True
+    both, part = before + after, minutes[1] / sum(minutes)
+    return both * part - after < LESS_Z * math.sqrt(both * part * (1 - part))
 
 
 def _crowd_came(case: Case, first: datetime) -> bool:
-    """Whether one route got far more than its usual share of all requests since then, as the edge counts them."""
+    """
+    Whether one route got far more than its usual share of all requests since then, as the edge counts them.
+
+    Whom the edge stopped asked nothing of a route (only at the doors is a refusal a try), and a house full of people
+    who were seen to get in is no stranger. Both only lessen a crowd that was seen; where the edge lied or was late it
+    looks smaller, where it was empty or cut there is none.
+    """
     until = case.now - LATE
     edge = case.frames.edge.filter(pl.col("route").is_not_null())
+    at_doors = pl.col("route").str.contains(SIGN_IN).fill_null(value=False)
+    edge = edge.filter(at_doors | ~pl.col("status").is_in(STOPPED).fill_null(value=False))
     sides = [
         dict(part.group_by("route").agg(pl.col("requests").sum()).sort("route").iter_rows())
         for part in (
@@ -187,11 +214,48 @@ def _crowd_came(case: Case, first: datetime) -> bool:
     total_0, total_1 = (sum(side.values()) for side in sides)
     if total_0 <= 0 or total_1 <= 0:
         return False
-    for route, n in sides[1].items():
+    for route, counted in sides[1].items():
         usual = sides[0].get(route, 0.0) / total_0
+        if counted / total_1 - usual < CROWD_SHARE:
+            continue
+        n = counted * (1.0 - _share_of_houses(case, route, first))
         if n / total_1 - usual >= CROWD_SHARE and z_score(n, total_1, sides[0].get(route, 0.0), total_0) >= CROWD_Z:
             return True
     return False
+
+
+def _share_of_houses(case: Case, route: str, first: datetime) -> float:
+    """Return the part of a route's logged requests since then by addresses where many get in and nobody is accused."""
+    table = case.clients
+    if table is None:
+        return 0.0
+    people = (pl.col("verdict") == "benign") & (pl.col("own_accounts") >= HOUSE_MIN)
+    houses = table.filter(people).get_column("address")
+    asked = case.bad_requests.filter((pl.col("at") >= first) & pl.col("status").is_not_null())
+    asked = asked.filter(route_of(pl.col("url")) == route)
+    return asked.filter(pl.col("ip").is_in(houses.implode())).height / asked.height if asked.height else 0.0
+
+
+def _of_the_refused(case: Case, lines: pl.DataFrame) -> bool:
+    """
+    Whether nearly all *lines* name somebody who was refused each time, as far back as was seen, and is not accused.
+
+    What a door says of one who has no key is his affair. One who was let in once may have been shut out by us, and of
+    one who was not seen to ask nothing is known: both are harm. A log that lied would have to lie in each request.
+    """
+    named = pl.coalesce("ip", pl.col("message").str.slice(0, TEXT_LIMIT).str.extract(ADDRESS, 1))
+    who = lines.select(named.alias("who")).get_column("who").drop_nulls()
+    names = who.unique().to_list()
+    if who.len() < NAMED_SHARE * lines.height or len(names) > FEW_NAMES:
+        return False
+    table = case.clients
+    odd = table.filter(pl.col("verdict") != "benign").get_column("address").to_list() if table is not None else []
+    asked = case.frames.logs.filter(pl.col("ip").is_in(names) & pl.col("status").is_not_null())
+    for name in names:
+        theirs = asked.filter(pl.col("ip") == name)
+        if name in odd or theirs.height < REFUSED_MIN or not theirs.get_column("status").is_in(REFUSED).all():
+            return False
+    return True
 
 
 def _finding(rows: list[dict[str, Any]], name: str, severity: Severity, told: pl.DataFrame) -> Finding:

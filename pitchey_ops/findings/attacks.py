@@ -40,8 +40,14 @@ SUSPICIOUS_DB: Final = 3.0
 BY_HAND: Final = 0.35
 """What a failure weighs when it came slowly (5 s and more), unevenly, on one ordinary account: persons do that."""
 HOUSE_ACCOUNTS: Final = 5
+HOUSE_SHARE: Final = 0.6
+HOUSE_TRIES: Final = 3.0
+HOUSE_MOST: Final = 2 * _attack_logins.PERSON_STREAK
 IN_A_HOUSE: Final = 0.1
-"""What a failure weighs behind an address where many accounts get in, at least as many as have not yet."""
+"""
+What a failure weighs behind an address where many accounts get in: at least three for each five that have not yet, in
+few tries each, none tried without end, and not as even as a clock. Of stolen lists a few in a hundred fit.
+"""
 
 WEIGHTS: Final[dict[str, tuple[float, float, str]]] = {
     # name: (decibans per unit, largest total in decibans either way, ground)
@@ -235,6 +241,34 @@ def _n(name: str) -> pl.Expr:
     return pl.col(name).cast(pl.Float64)
 
 
+def _by_hand() -> pl.Expr:
+    """Slow and uneven tries on one ordinary account: these may be fingers that search their memory."""
+    return (
+        (pl.col("accounts") <= 1)
+        & (pl.col("unknown_accounts") == 0)
+        & (pl.col("dictionary_accounts") == 0)
+        & (pl.col("gap_s") >= 5.0)
+        & (pl.col("gap_spread") >= 0.3)
+    ).fill_null(False)
+
+
+def _renewed() -> pl.Expr:
+    """
+    Whether an address tried one account by hand, in vain, then had its password renewed, and only then got in.
+
+    So does a person who forgot. It may be one who guesses and reads the mail, too: never accused for it, never benign.
+    Where the log lied, was late or was cut the renewal is missing, and it is judged as before.
+    """
+    others = [f"t_{name}" for name in _TRACKS if name != "logins"]
+    return (
+        _by_hand()
+        & (pl.col("successes") > 0)
+        & (pl.col("renewed_at") > pl.col("last_failure"))
+        & (pl.col("last_success") >= pl.col("renewed_at"))
+        & (pl.max_horizontal(others) <= 0)
+    ).fill_null(False)
+
+
 def _weights() -> dict[str, pl.Expr]:
     """Decibans of each piece of evidence, as expressions over the counts of an address."""
     used = (_n("foreign_accounts") + _n("own_accounts")).clip(lower_bound=1)
@@ -262,19 +296,14 @@ def _weights() -> dict[str, pl.Expr]:
     )
     pages = pl.max_horizontal(_n("busiest"), _n("busiest_crew") * _flag(pl.col("busiest") >= 10), _n("copied"))
     fast = pl.when(pages > 40).then((pages / 40.0).log10()).otherwise(0.0)
-    # slow and uneven tries on one ordinary account may be fingers that search their memory
-    by_hand = (
-        (pl.col("accounts") <= 1)
-        & (pl.col("unknown_accounts") == 0)
-        & (pl.col("dictionary_accounts") == 0)
-        & (pl.col("gap_s") >= 5.0)
-        & (pl.col("gap_spread") >= 0.3)
-    ).fill_null(False)
+    by_hand = _by_hand()
     # behind the address of an office most get in; no list of stolen passwords fits so often
     house = (
         (pl.col("own_accounts") >= HOUSE_ACCOUNTS)
-        & (pl.col("own_accounts") >= pl.col("foreign_accounts"))
-        & (pl.col("foreign_failures") <= 3 * pl.col("foreign_accounts"))
+        & (pl.col("own_accounts") >= HOUSE_SHARE * pl.col("foreign_accounts"))
+        & (pl.col("failures") <= HOUSE_TRIES * (pl.col("own_accounts") + pl.col("foreign_accounts")))
+        & (pl.col("most_on_one").fill_null(0) <= HOUSE_MOST)
+        & ~((pl.col("gap_spread") <= 0.25).fill_null(False) & (pl.col("foreign_failures") >= 8))
         & (pl.col("unknown_accounts") == 0)
         & (pl.col("dictionary_accounts") == 0)
     ).fill_null(False)
@@ -453,7 +482,8 @@ def attackers(
     )
     spans_tries = tries.group_by("address").agg(pl.col("at").min().alias("_first"), pl.col("at").max().alias("_last"))
     table = known.select("address", "network").unique("address", maintain_order=True)
-    for part in (spans, spans_tries, logins, ended, probes, web, bypass):
+    renewals = _attack_logins.renewals(rows)
+    for part in (spans, spans_tries, logins, ended, probes, web, bypass, renewals):
         table = table.join(part, on="address", how="left")
     table = table.with_columns(
         pl.min_horizontal("first_seen", "_first").alias("first_seen"),
@@ -505,7 +535,7 @@ def attackers(
         | pl.col("agent_kinds").list.contains("mass_scanner").fill_null(False)
     )
     verdict = (
-        pl.when(pl.col("score_db") >= ACCUSED_DB)
+        pl.when((pl.col("score_db") >= ACCUSED_DB) & ~_renewed())
         .then(pl.lit("accused"))
         .when((pl.col("score_db") >= SUSPICIOUS_DB) | _quiet_guesser())
         .then(pl.lit("suspicious"))

@@ -18,6 +18,8 @@ RULE = "latency"
 SIGNALS = ("latency_high", "latency_normal")
 POINTS_MIN = 20
 """Fewer measurements since the onset say nothing about a 95th percentile."""
+FEW_MIN = 8
+"""With so many since then, and nothing that dates a change, the quiet minutes before them are looked at, too."""
 COMPARED_MIN = 30
 Z_CLEAR = 4.5
 """Rank-sum z from which "slower" is no chance (three in a million)."""
@@ -95,11 +97,41 @@ def durations(case: Case) -> Durations | None:
             evidence=observation_ids(calls.filter(pl.col("at") >= start)),
         )
     )
-    _, _, after_start, after_end = spans(case)
-    for one in found:
-        if one.points.filter(pl.col("at").is_between(after_start, after_end)).height >= POINTS_MIN:
-            return one
+    *_, after_start, after_end = spans(case)
+    for least in (POINTS_MIN, FEW_MIN if case.onset is None else POINTS_MIN):
+        for one in found:
+            since = one.points.filter(pl.col("at").is_between(after_start, after_end)).height
+            if since >= least and len(_newest(one.points, case)) >= POINTS_MIN:
+                return one
     return None
+
+
+def _newest(points: pl.DataFrame, case: Case) -> list[datetime]:
+    """
+    Return when the measurements were taken that "since then" is about, newest first.
+
+    All since the onset, or of the window's last quarter; in a quiet hour, where nothing dates a change and the last
+    quarter has too few, so many of the window's newest as a 95th percentile needs.
+    """
+    *_, after_start, after_end = spans(case)
+    at = points.get_column("at").drop_nulls().sort(descending=True)
+    since = at.filter(at.is_between(after_start, after_end)).to_list()
+    if len(since) >= POINTS_MIN or case.onset is not None:
+        return since
+    return at.filter(at.is_between(case.window.start, after_end)).head(POINTS_MIN).to_list()
+
+
+def _why_unseen(case: Case) -> str:
+    """Say why no response times could be judged: too few, or none, and what could not be asked."""
+    *_, after_start, after_end = spans(case)
+    answers = case.bad_requests.filter(
+        (pl.col("duration_ms") >= 0) & pl.col("at").is_between(after_start, after_end, closed="left")
+    ).height
+    if answers:
+        return f"only {answers} response times since then were seen: fewer than {POINTS_MIN} say nothing"
+    return "no response times since then were seen: " + case.why_missing(
+        "apm/metrics/response_time", "logs/service", "r2/archive"
+    )
 
 
 def latency(case: Case) -> RuleResult:
@@ -109,17 +141,16 @@ def latency(case: Case) -> RuleResult:
     `NotChecked` when no vantage point saw the time since the onset. APM's summary is never looked at: it sees
     the oldest thousand points and gives a maximum as P95 (traps 9, 28). A source that lied constantly shows
     no change and, under the limit, at most "as before"; an empty one is not checked; a late one lacks the
-    newest minutes; one that was cut has few points and says nothing below `POINTS_MIN`. Logs hold a sample
-    of the requests: percentiles are of what was logged.
+    newest minutes; one that was cut has few points and says nothing below `POINTS_MIN`, of which `FEW_MIN` must
+    be new. Logs hold a sample of the requests: percentiles are of what was logged.
     """
     seen = durations(case)
     if seen is None:
-        return NotChecked(
-            rule=RULE,
-            because="no response times since then were seen: "
-            + case.why_missing("apm/metrics/response_time", "logs/service", "r2/archive"),
-        )
+        return NotChecked(rule=RULE, because=_why_unseen(case))
     before_start, before_end, after_start, after_end = spans(case)
+    taken = _newest(seen.points, case)
+    if taken[-1] < after_start:  # a quiet hour: before is what was before these
+        before_end = after_start = taken[-1]
     moved = shift(seen.points, (before_start, before_end), (after_start, after_end))
     after = seen.points.filter(pl.col("at").is_between(after_start, after_end, closed="left"))
     p95, p99 = (float(after.get_column("value").quantile(q, "linear") or 0.0) for q in (0.95, 0.99))

@@ -12,7 +12,7 @@ from ._attack_logins import attempts
 from ._attack_web import GUESSES_TOGETHER
 from ._clients import in_any
 from ._requests import poisson_z
-from .attacks import BlockPlan, attackers, block_list, indicators
+from .attacks import ACCUSED_DB, BlockPlan, attackers, block_list, indicators
 from .case import Case
 
 RULE = "security"
@@ -116,11 +116,17 @@ def _suspicious(case: Case, suspicious: pl.DataFrame) -> Finding:
     if heavy and _odd_as_ever(case, suspicious):
         heavy = False
         claim += ", as much as last week"
+    forgot = suspicious.filter(pl.col("score_db") >= ACCUSED_DB)
+    if forgot.height:
+        tries = int(forgot.get_column("failures").sum())
+        claim += (
+            f"; {forgot.height} got in after {tries} wrong passwords, by hand and with a renewed one: ask the owner"
+        )
     return Finding(
         id=f"{RULE}/suspicious",
         rule=RULE,
         claim=claim,
-        severity=Severity.WARNING if heavy else Severity.INFO,
+        severity=Severity.WARNING if heavy or forgot.height else Severity.INFO,
         evidence=_cited(suspicious.iter_rows(named=True)),
         data={"addresses": suspicious.get_column("address").head(50).to_list(), "requests": theirs},
     )
