@@ -99,7 +99,7 @@ def _sign_ins(case: Case) -> Finding | None:
         and (share_0 or 0.9) - share_1 >= SUCCESS_DROP
         and (z_score(bad_1, n_1, bad_0, n_0) >= 3.0 if n_0 >= TRIES_MIN else share_1 <= 0.3)
     )
-    as_many = _get_in_as_before(case) if fewer else False
+    as_many = get_in_as_before(case) if fewer else False
     failing = fewer and not as_many
     data: dict[str, Any] = {
         "people_before": n_0,
@@ -123,7 +123,7 @@ def _sign_ins(case: Case) -> Finding | None:
     )
 
 
-def _get_in_as_before(case: Case) -> bool:
+def get_in_as_before(case: Case) -> bool:
     """
     Whether as many sign-ins succeed at the edge as before: then nobody is locked out, however many fail beside them.
 

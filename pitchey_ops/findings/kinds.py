@@ -22,7 +22,8 @@ from ._grouping import group_messages
 from ._new_warnings import PAUSE_MIN, PAUSES, new_warnings
 from ._payloads import ascii_only
 from ._troubles import OTHERS, VAGUE, signals_of
-from .case import Case, observation_ids
+from .auth import get_in_as_before
+from .case import SIGN_IN, Case, observation_ids
 from .onset import Onset
 from .users import failing_all_along, served_as_before
 
@@ -345,10 +346,12 @@ def _taken_seriously(case: Case, errors: pl.DataFrame, since: datetime) -> pl.Da
     Take the warnings of services whose requests fail for their errors: some call nothing else an error.
 
     Before and after alike, so that what they always warn of stays usual. What one client or one house (a /24) alone is
-    refused is its own affair: a script, a trial, a class.
+    refused is its own affair: a script, a trial, a class; so is what is refused at the doors, where people mistype and
+    forms are sent half filled, as long as the edge counts as many that get in as before.
     """
+    at_the_door = pl.col("url").str.contains(SIGN_IN).fill_null(value=False) & get_in_as_before(case)
     served = case.bad_requests.filter(pl.col("at") >= since).with_columns(
-        lost=pl.col("failed") | pl.col("status").is_in(list(LOST)),
+        lost=pl.col("failed") | (pl.col("status").is_in(list(LOST)).fill_null(value=False) & ~at_the_door),
         who=pl.coalesce(pl.col("ip").str.extract(r"^(\d+\.\d+\.\d+)\.\d+$"), "ip", "user_id"),
     )
     refused = served.filter(pl.col("lost") & ~pl.col("failed"))
