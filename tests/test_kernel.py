@@ -138,11 +138,14 @@ def test_a_wrong_order_leaves_no_kernel_and_no_folder_behind(tmp_path: Path, arc
     assert list(places.iterdir()) == []
 
 
-def test_a_kernel_dies_with_its_runner(tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that is killed (out of memory, kill -9) must leave nothing that goes on asking."""
+def test_a_kernel_dies_with_its_runner_and_what_it_had_shown_is_on_disk(
+    tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that is killed (out of memory, kill -9) must leave nothing that asks, and a copy that reads."""
+    shown = "import time\nprint('seen', 'before')\ntime.sleep(1.2)"
     mark = tmp_path / "asleep"
     nap = f"import pathlib, time\npathlib.Path({str(mark)!r}).touch()\ntime.sleep(300)"
-    monkeypatch.setenv("PITCHEY_OPS_HOME", str(home(tmp_path / "home", nap)))
+    monkeypatch.setenv("PITCHEY_OPS_HOME", str(home(tmp_path / "home", shown, nap)))
     command = [sys.executable, "-m", "pitchey_ops", "run", "outage", "--budget", "120"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as runner:
         try:
@@ -153,6 +156,8 @@ def test_a_kernel_dies_with_its_runner(tmp_path: Path, archive: Path, monkeypatc
             runner.send_signal(signal.SIGKILL)
 
     assert _until(lambda: not kernel.is_running() or kernel.status() == psutil.STATUS_ZOMBIE, 60)
+    (copy,) = archive.rglob("notebook.ipynb")
+    assert "seen before" in json.dumps(json.loads(copy.read_bytes()))
 
 
 def test_a_kernel_whose_parent_died_before_it_looked_ends(tmp_path: Path) -> None:

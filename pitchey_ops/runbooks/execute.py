@@ -26,6 +26,9 @@ from .starting import OwnKernel, kill
 KILL_AFTER_S = 5.0
 """The kernel is killed so long after the budget (design, section 3)."""
 NOTEBOOK = "notebook.ipynb"
+SAVE_EVERY_S = 1.0
+"""The executed copy is written so often while it runs. At every start and end of a cell, as papermill would, it is
+written 54 times, which takes longer than most cells do."""
 Progress = Callable[[int, int], None]
 
 
@@ -66,7 +69,7 @@ def execute(
     meanwhile
         Called once while the notebook is carried out, which leaves this process nothing to do.
     keep
-        Whether the executed copy is wanted; it is written anew at each cell.
+        Whether the executed copy is wanted; it is written while the notebook runs, see `SAVE_EVERY_S`.
     """
     ready: ReadyKernel
     if kernel is None:
@@ -138,17 +141,20 @@ def _papermill(
     for name in ("papermill", "traitlets"):  # what they would say is in the outcome
         logging.getLogger(name).setLevel(logging.CRITICAL)
     done = cells = 0
+    kept = _Copy(copy)
 
     def started(cell: Any, cell_index: int) -> None:
         nonlocal done
         done = cell_index
         first_cell.set()
+        kept.save_now_and_then()
         if progress is not None:
             progress(cell_index, cells)
 
     def begun(notebook: Any) -> None:
         nonlocal cells
         cells = len(notebook.cells)
+        kept.notebook = notebook
 
     try:
         papermill.execute_notebook(
@@ -160,21 +166,50 @@ def _papermill(
             km=kernel.manager,
             on_notebook_start=begun,
             on_cell_start=started,
-            autosave_cell_every=1,
+            request_save_on_cell_execute=False,
         )
     except PapermillExecutionError as exc:
         return Outcome(ending="raised", detail=f"{exc.ename}: {exc.evalue}", cells_done=done, cells=cells)
     except CellTimeoutError as exc:
+        kept.save()
         return Outcome(ending="timed_out", detail=str(exc), cells_done=done, cells=cells)
     except DeadKernelError:
+        kept.save()
         return Outcome(
             ending="kernel_died", detail=f"the kernel died{_last_words(kernel.log)}", cells_done=done, cells=cells
         )
     except Exception as exc:
+        kept.save()
         return Outcome(ending="not_started", detail=f"{type(exc).__name__}: {exc}", cells_done=done, cells=cells)
     finally:
         _close(kernel.manager)
     return Outcome(ending="completed", cells_done=cells, cells=cells)
+
+
+class _Copy:
+    """The executed notebook as it is so far, kept in a file that is never torn; what cannot be written is left."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.notebook: Any = None
+        self._path = path
+        self._saved_s = time.monotonic()
+
+    def save_now_and_then(self) -> None:
+        """Save, unless that was done within `SAVE_EVERY_S`."""
+        if time.monotonic() - self._saved_s >= SAVE_EVERY_S:
+            self.save()
+
+    def save(self) -> None:
+        """Save; papermill itself tells of a file that cannot be written, when it writes it at the end."""
+        import nbformat
+
+        if self._path is None or self.notebook is None:
+            return
+        part = self._path.with_suffix(".part")
+        with suppress(OSError, ValueError):
+            part.write_text(nbformat.writes(self.notebook), encoding="utf-8")
+            part.replace(self._path)
+        self._saved_s = time.monotonic()
 
 
 def _close(manager: Any) -> None:
