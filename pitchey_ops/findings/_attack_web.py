@@ -317,6 +317,7 @@ def shared_clients(asked: pl.DataFrame, tries: pl.DataFrame, rows: pl.DataFrame)
     add(users.join(spread, on="user_id").unique("address", maintain_order=True), "one user on many networks at once")
 
     add(_line_of_one_user(users), "one user on many addresses of one line at once")
+    add(_prefix_of_one(asked), "one program on many addresses of one IPv6 prefix, each used once or twice")
     add(_new_names(asked), "one caller shows another name of itself with every request")
     add(_fresh_accounts(asked), "one program makes itself one account after another, and nobody uses them")
     add(_by_turns(asked), "one program is signed in to many accounts by turns, each below its own limit")
@@ -470,6 +471,47 @@ def _line_of_one_user(users: pl.DataFrame) -> pl.DataFrame:
         .agg(pl.col("_n").max())
     )
     return users.join(lines, on=["user_id", "network"]).unique("address", maintain_order=True)
+
+
+ADDRESSES_OF_ONE_PREFIX: Final = 60
+"""Addresses of one /48, which is what one site of one customer gets (RFC 6177), that one program uses in ten minutes."""
+USES_OF_ONE_ADDRESS: Final = 4.0
+
+
+def _prefix_of_one(asked: pl.DataFrame) -> pl.DataFrame:
+    """
+    Return ``address, _n`` of programs that ask one route from ever new addresses of one IPv6 prefix (/48).
+
+    A house full of people holds as many addresses, but they sign in, go their own ways and come back with the same
+    address; and an app that polls asks for the same page again. Where entries were lost fewer addresses are seen.
+    """
+    mine = asked.filter(pl.col("user_agent").is_not_null() & (pl.col("agent_kind") != "crawler")).with_columns(
+        pl.col("address").str.extract(r"^((?:[0-9a-fA-F]{1,4}:){3})", 1).alias("_prefix")
+    )
+    mine = mine.drop_nulls("_prefix")
+    who = ["_prefix", "user_agent", "slot"]
+    top = mine.group_by([*who, "path"]).len("_top").group_by(who).agg(pl.col("_top").max())
+    found = (
+        mine.group_by(who)
+        .agg(
+            pl.col("address").n_unique().alias("_n"),
+            pl.len().alias("_asks"),
+            pl.col("page").n_unique().alias("_pages"),
+            pl.col("user_id").count().alias("_known"),
+        )
+        .join(top, on=who)
+        .filter(
+            (pl.col("_n") >= ADDRESSES_OF_ONE_PREFIX)
+            & (pl.col("_asks") <= USES_OF_ONE_ADDRESS * pl.col("_n"))
+            & (pl.col("_top") >= TURNS_SHARE * pl.col("_asks"))
+            & (pl.col("_pages") >= TURNS_SHARE * pl.col("_asks"))
+            & (pl.col("_known") <= 0.02 * pl.col("_asks"))
+        )
+        .group_by("_prefix", "user_agent")
+        .agg(pl.col("_n").max())
+    )
+    both = mine.join(found, on=["_prefix", "user_agent"])
+    return both.group_by("address").agg(pl.col("_n").max()).sort("address")
 
 
 def _new_names(asked: pl.DataFrame) -> pl.DataFrame:

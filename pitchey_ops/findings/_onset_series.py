@@ -34,6 +34,11 @@ LONGEST_S = 3 * 3600.0
 
 DAY_MS = 86_400_000.0
 
+USUAL_BEFORE_MS = 3_600_000.0
+SLOW_TIMES = 2.5
+SLOW_BY_MS = 150.0
+"""An answer is slow that takes so many times as long as its route's median, so much longer, and longer than its P95."""
+
 SLOW_NAMES = (
     "response_time",
     "span.duration",
@@ -73,6 +78,7 @@ def series_of(frames: Frames) -> Iterator[Series]:
     """Yield every series that the frames hold, always in the same order."""
     yield from _errors(frames.logs, frames.log_seen_from)
     yield from _failing(frames.logs, frames.log_seen_from)
+    yield from _slow(frames.logs, frames.log_seen_from)
     yield from _edge(frames.edge)
     yield from _workers(frames.workers)
     yield from _metrics(frames.metrics)
@@ -209,6 +215,34 @@ def _failing(logs: pl.DataFrame, seen_from: Mapping[str, datetime]) -> Iterator[
                 hits = bins.counts(_ms(mine.filter(wrong)))
                 if hits.any():
                     yield from _share(f"{what}:{value}", bins, hits, of, mine, value if key == "service" else None)
+
+
+def _slow(logs: pl.DataFrame, seen_from: Mapping[str, datetime]) -> Iterator[Series]:
+    """
+    The share of logged answers that took far longer than their route's own usually do, all routes together.
+
+    What is usual is taken from what is older than an hour, of which a part is enough, so that a fault does not become
+    usual while it lasts. A recording that begins later has no such series.
+    """
+    route = pl.col("url").str.slice(0, 200).str.replace(r"[?#].*$", "").str.replace_all(r"[^/]*\d[^/]*", "*")
+    took = pl.col("duration_ms")
+    asked = logs.filter(took.is_finite() & (took >= 0)).with_columns(route=route).drop_nulls("route")
+    judged = _whole(asked, seen_from)
+    bins = _Bins.over(_ms(judged))
+    if bins is None:
+        return
+    end = bins.start_ms + bins.count * bins.width_ms
+    usual = (
+        asked.filter(pl.col("at").dt.epoch("ms") < end - USUAL_BEFORE_MS)
+        .group_by("route")
+        .agg(took.median().alias("median"), took.quantile(0.95, "linear").alias("p95"), pl.len())
+        .filter(pl.col("len") >= LEAST_ROWS)
+    )
+    mine = judged.join(usual, on="route", how="inner")
+    far = pl.max_horizontal("p95", SLOW_TIMES * pl.col("median"), pl.col("median") + SLOW_BY_MS)
+    hits = bins.counts(_ms(mine.filter(took > far)))
+    if hits.any():
+        yield from _share("slow_answers:all", bins, hits, bins.counts(_ms(mine)), mine, None)
 
 
 def _whole(logs: pl.DataFrame, seen_from: Mapping[str, datetime]) -> pl.DataFrame:

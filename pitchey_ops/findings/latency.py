@@ -31,6 +31,13 @@ ROUTE_MIN = 10.0
 ROUTE_RATIO = 2.0
 ROUTE_BY_MS = 300.0
 """Its median must be so many times, and so much above, that before: a person feels that."""
+FEW_BEFORE, FEW_AFTER = 5.0, 3.0
+"""So few measurements of a route tell nothing by their ranks (three of eight, all above: one chance in fifty-six)."""
+FEW_RATIO = 4.0
+FEW_BY_MS = 1000.0
+"""But where half of them take so many times as long as nearly all did before, and a second longer, it is not as before:
+with a twentieth of all answers above that line by chance, two of three are in one case of a hundred, and so far above
+it hardly ever."""
 LONG_AGO = timedelta(hours=6)
 ROWS = 20
 DATABASE = ("database", "db", "postgres", "postgresql", "sql", "hyperdrive")
@@ -222,13 +229,25 @@ def _as_before(tail_rose: bool) -> str:
 
 
 def _one_route(moved: Shift) -> dict[str, Any] | None:
-    """Return the route that got slower most clearly where the whole did not: one of many, or one that few ask for."""
-    rows = moved.groups.filter(
+    """
+    Return the route that got slower most clearly where the whole did not: one of many, or one that few ask for.
+
+    Of a route that few ask for only a few requests are logged, and an endpoint that nobody can use any more must not
+    pass for "as before" because of that.
+    """
+    many = (
         (pl.min_horizontal("n_before", "n_after") >= ROUTE_MIN)
         & (pl.col("z") >= Z_CLEAR)
         & (pl.col("ratio") >= ROUTE_RATIO)
         & (pl.col("p50_after") - pl.col("p50_before") >= ROUTE_BY_MS)
     )
+    few = (
+        (pl.col("n_before") >= FEW_BEFORE)
+        & (pl.col("n_after") >= FEW_AFTER)
+        & (pl.col("p50_after") >= FEW_RATIO * pl.col("p95_before"))
+        & (pl.col("p50_after") - pl.col("p95_before") >= FEW_BY_MS)
+    )
+    rows = moved.groups.filter(many | few)
     return rows.row(0, named=True) if rows.height else None
 
 

@@ -35,7 +35,7 @@ LAG_DOUBT_S = 30.0
 LONE_DOUBT_S = 90.0
 """A single symptom among many series, of one service's inside, may be a consequence that shows late."""
 
-SEEN_BY_USERS = ("edge_5xx:", "failing:", "denied:")
+SEEN_BY_USERS = ("edge_5xx:", "failing:", "denied:", "slow_answers:")
 """Symptoms at the front door, where nothing shows much later than it is."""
 
 TOGETHER_S = 300.0

@@ -14,6 +14,7 @@ from . import (
     database_locked,
     database_pool_exhausted,
     database_slow,
+    faint,
     frontend_assets,
     frontend_build,
     healthy_control,
@@ -90,4 +91,5 @@ SCENARIOS = (
     *ordinary_days.SCENARIOS,
     *second_sight.SCENARIOS,
     *third_sight.SCENARIOS,
+    *faint.SCENARIOS,
 )
