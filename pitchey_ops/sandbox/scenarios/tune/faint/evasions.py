@@ -143,13 +143,5 @@ SCENARIOS = (
         "faint_said_so_itself", "An address of one's own choice", CAUSE, said_so_itself, ATTACKS, onset_min=(24, 38)
     ),
     stranger("faint_forty_trials", "Forty trials of one evening", CAUSE, forty_trials, ATTACKS, onset_min=(30, 44)),
-    stranger(
-        "faint_other_spelling",
-        "A slash too many",
-        CAUSE,
-        other_spelling,
-        ATTACKS,
-        onset_min=(16, 28),
-        beside=("harmless_production_deployment",),
-    ),
+    stranger("faint_other_spelling", "A slash too many", CAUSE, other_spelling, ATTACKS, onset_min=(16, 28)),
 )
