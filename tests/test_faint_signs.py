@@ -8,26 +8,21 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 import pytest
+from hand_cases import BROWSER, END, START, Row, case
 
-from pitchey_ops import frames
-from pitchey_ops.findings import kinds, latency
+from pitchey_ops.findings import kinds, latency, probes
 from pitchey_ops.findings.attacks import attackers
-from pitchey_ops.findings.case import Case
 from pitchey_ops.findings.onset import overall, symptoms
-from pitchey_ops.models.window import Window
-from pitchey_ops.settings import load
+from pitchey_ops.models.observation import Observed
+from pitchey_ops.sources.api import ProbeResult, Sample
 
-END = datetime(2026, 11, 23, 12, tzinfo=UTC)
-START = END - timedelta(hours=1)
 BEGAN = END - timedelta(minutes=22)
 ROUTES = {"/api/pitches": 95.0, "/api/browse": 80.0, "/api/pitches/trending": 60.0, "/api/analytics/track": 25.0}
-BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
-Row = dict[str, Any]
 
 
 def request(at: datetime, url: str, took_ms: float, **more: Any) -> Row:
@@ -51,17 +46,9 @@ def day(slower: Callable[[str, datetime], float], *, per_min: int = 10, seed: in
     return found
 
 
-def case(rows: list[Row], alert_at: datetime | None = None) -> Case:
-    """Return a case that saw *rows* in its logs and nothing else."""
-    logs = pl.DataFrame([{name: row.get(name) for name in frames.LOGS} for row in rows], schema=frames.LOGS)
-    window = Window(start=START, end=END)
-    whole = frames.Frames(window=window, logs=logs.sort("at", maintain_order=True))
-    return Case(window=window, now=END, frames=whole, observations={}, settings=load("sandbox"), alert_at=alert_at)
-
-
 def test_answers_that_take_longer_since_then_tell_the_time_without_one_error() -> None:
     """APM is blind in ordinary operation; the requests in the logs are all that shows a slow database."""
-    late = case(day(lambda url, at: 700.0 if at >= BEGAN and url != "/api/analytics/track" else 0.0))
+    late = case(dated=True, logs=day(lambda url, at: 700.0 if at >= BEGAN and url != "/api/analytics/track" else 0.0))
     onset = overall(late)
     assert onset is not None
     assert onset.symptoms == ("slow_answers:all",)
@@ -72,7 +59,9 @@ def test_answers_that_take_longer_since_then_tell_the_time_without_one_error() -
 def test_answers_as_ever_tell_no_time(seed: int) -> None:
     """An answer in fifty that takes long all day is how it is, not since when."""
     dice = random.Random(1000 + seed)
-    found = symptoms(case(day(lambda url, at: 900.0 if dice.random() < 0.02 else 0.0, seed=seed)).frames)
+    found = symptoms(
+        case(dated=True, logs=day(lambda url, at: 900.0 if dice.random() < 0.02 else 0.0, seed=seed)).frames
+    )
     assert "slow_answers:all" in found.judged
     assert found.onsets == ()
 
@@ -82,7 +71,7 @@ def test_a_recording_without_an_earlier_hour_has_no_usual_to_compare_with() -> N
     rows = [
         row for row in day(lambda url, at: 700.0 if at >= BEGAN else 0.0) if row["at"] >= START + timedelta(minutes=5)
     ]
-    assert not [name for name in symptoms(case(rows).frames).judged if name.startswith("slow_answers")]
+    assert not [name for name in symptoms(case(dated=True, logs=rows).frames).judged if name.startswith("slow_answers")]
 
 
 def seldom(before_ms: list[float], after_ms: list[float]) -> list[Row]:
@@ -107,7 +96,7 @@ def test_a_route_that_few_ask_for_and_nobody_can_use_is_not_as_before(
     before_ms: list[float], after_ms: list[float], *, told: bool
 ) -> None:
     """Ranks of four requests prove nothing, and so the whole was called normal while an inbox took three seconds."""
-    found = latency.latency(case(seldom(before_ms, after_ms)))
+    found = latency.latency(case(dated=True, logs=seldom(before_ms, after_ms)))
     assert isinstance(found, list)
     signals = {signal.name for finding in found for signal in finding.signals}
     assert ("latency_normal" not in signals) == told
@@ -153,7 +142,7 @@ MANY = [f"2a0e:b107:740:{i:x}::{i * 37:x}" for i in range(1, 150)]
 )
 def test_one_program_on_ever_new_addresses_of_one_prefix_passes_for_many(rows: list[Row], *, told: bool) -> None:
     """A limit that counts addresses counts one each; a house, an app and a carrier look different."""
-    found = attackers(case(day(lambda url, at: 0.0) + rows).frames.logs)
+    found = attackers(case(dated=True, logs=day(lambda url, at: 0.0) + rows).frames.logs)
     assert found.filter(pl.col("bypass").str.contains("IPv6 prefix")).height == (len(MANY) if told else 0)
 
 
@@ -172,8 +161,23 @@ def test_an_address_of_a_store_that_fails_is_the_store_and_no_provider(text: str
         {"at": END - timedelta(minutes=i), "service": "upload", "level": "error", "message": text, "observation": "o"}
         for i in range(30)
     ]
-    found = kinds.kinds(case(day(lambda url, at: 0.0) + rows))
+    found = kinds.kinds(case(dated=True, logs=day(lambda url, at: 0.0) + rows))
     assert isinstance(found, list)
     names = {one.name for finding in found for one in finding.signals}
     assert signal in names
     assert not names & ({"storage_errors", "third_party_errors"} - {signal})
+
+
+def test_one_of_three_requests_that_fails_is_told_by_how_it_failed() -> None:
+    """What most of them did is the opposite of what is said: one of three failed, and the word was ok."""
+    samples = (
+        Sample(kind="ok", status=200, took_ms=40.0),
+        Sample(kind="server_error", status=500, took_ms=30.0),
+        Sample(kind="ok", status=200, took_ms=41.0),
+    )
+    result = ProbeResult(route="/api/pitches", samples=samples, failing_share=1 / 3, kind="ok")
+    one = Observed(id="api/pitches/samples", source="api", at=END, value=result)
+    found = probes.probes(case(observations={one.id: one}))
+    assert isinstance(found, list)
+    (told,) = [finding.claim for finding in found if "of our own requests failed" in finding.claim]
+    assert told == "/api/pitches: 1 of 3 of our own requests failed (server error)"

@@ -2,48 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 import pytest
+from hand_cases import BROWSER, END, LATER, START, WEEK_AGO, Row, case, table
 
 from pitchey_ops import frames
 from pitchey_ops.findings import kinds, latency, monitoring, security
 from pitchey_ops.findings.attacks import attackers
-from pitchey_ops.findings.case import Case
 from pitchey_ops.models.finding import Finding, NotChecked, Severity
 from pitchey_ops.models.observation import AnyObservation, Coverage, Observed
-from pitchey_ops.models.window import Window
-from pitchey_ops.settings import load
 
-END = datetime(2026, 11, 23, 12, tzinfo=UTC)
-START = END - timedelta(hours=1)
-WEEK_AGO = START - timedelta(days=7)
-LATER = END - timedelta(minutes=20)
-BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
 HOUSE = "203.0.113.7"
-Row = dict[str, Any]
-
-
-def table(schema: dict[str, Any], rows: list[Row]) -> pl.DataFrame:
-    """Return rows of a frame, oldest first; what a row lacks is null."""
-    whole = [{name: row.get(name) for name in schema} for row in rows]
-    return pl.DataFrame(whole, schema=schema).sort("at", maintain_order=True)
-
-
-class Undated(Case):
-    """A case in which no series tells when it began."""
-
-    onset = None
-
-
-def case(observations: dict[str, AnyObservation] | None = None, **rows: list[Row]) -> Case:
-    """Return a case with *rows* by frame."""
-    made = {name: table(getattr(frames, name.upper()), found) for name, found in rows.items()}
-    window = Window(start=START, end=END)
-    whole = frames.Frames(window=window, **made)
-    return Undated(window=window, now=END, frames=whole, observations=observations or {}, settings=load("sandbox"))
 
 
 def said(result: Any) -> dict[str, Finding]:
@@ -127,6 +99,13 @@ def test_one_who_forgot_renews_the_password_and_is_asked_about() -> None:
 def test_who_gets_in_by_trying_guessed_it(more: list[Row]) -> None:
     """Only a renewal between the last failure and the way in says anything."""
     assert verdict([*by_hand(), *more, signs_in(HOUSE, 640, "u00917", ok=True)]) == "accused"
+
+
+def test_asking_for_another_password_buys_nobody_a_long_search() -> None:
+    """It is answered well whoever asks, and would clear whoever guesses slowly all evening."""
+    end = 20.0 * 90 + 60
+    rows = [*by_hand(90), renewal(end), signs_in(HOUSE, end + 20, "u00917", ok=True)]
+    assert verdict(rows) == "accused"
 
 
 def test_half_filled_forms_make_no_error_of_a_wrong_password() -> None:
@@ -282,6 +261,10 @@ def test_a_script_that_is_seldom_called_is_not_quiet_for_its_gaps() -> None:
         for n in range(178)
     ]
     steady = others + calls("pitchey-alerts", 4, early, END)
-    assert "monitoring/pitchey-alerts" not in said(monitoring.monitoring(case(looked, workers=steady, edge=edge)))
+    assert "monitoring/pitchey-alerts" not in said(
+        monitoring.monitoring(case(observations=looked, workers=steady, edge=edge))
+    )
     calls_ = [{**row, "requests": 20.0} for row in calls("pitchey-alerts", 4, early, quarter)]
-    assert "monitoring/pitchey-alerts" in said(monitoring.monitoring(case(looked, workers=others + calls_, edge=edge)))
+    assert "monitoring/pitchey-alerts" in said(
+        monitoring.monitoring(case(observations=looked, workers=others + calls_, edge=edge))
+    )

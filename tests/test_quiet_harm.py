@@ -6,12 +6,13 @@ Each of them forbids an all-clear; a harmless look-alike beside each does not.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from hand_cases import BROWSER, END, LATER, START, WEEK_AGO, Row, case, table
 
 from pitchey_ops import frames
 from pitchey_ops.diagnosis.verdict import decide
@@ -26,46 +27,16 @@ from pitchey_ops.findings.refused import refused_onset, turned_away
 from pitchey_ops.models.finding import Finding, NotChecked, Severity, Signal
 from pitchey_ops.models.observation import AnyObservation, Coverage, Observed, Unavailable
 from pitchey_ops.models.report import Impact
-from pitchey_ops.models.window import Window
 from pitchey_ops.panels.steps import step_panel
 from pitchey_ops.panels.view import View
 from pitchey_ops.runbooks.analyse import analyse
 from pitchey_ops.runbooks.catalogue import RUNBOOKS
 from pitchey_ops.runbooks.context import RunContext
-from pitchey_ops.settings import load
 from pitchey_ops.sources.frontend import Asset
 from pitchey_ops.steps import steps_of
 
-END = datetime(2026, 11, 23, 12, tzinfo=UTC)
-START = END - timedelta(hours=1)
-WEEK_AGO = START - timedelta(days=7)
-LATER = END - timedelta(minutes=20)
 CREATE = "/api/pitches/create"
 SEARCH = "/api/pitches/search"
-BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
-Row = dict[str, Any]
-
-
-def table(schema: dict[str, Any], rows: list[Row]) -> pl.DataFrame:
-    """Return rows of a frame, oldest first; what a row lacks is null."""
-    whole = [{name: row.get(name) for name in schema} for row in rows]
-    return pl.DataFrame(whole, schema=schema).sort("at", maintain_order=True)
-
-
-class Undated(Case):
-    """A case in which no series tells when it began."""
-
-    onset = None
-
-
-def case(*, dated: bool = False, observations: dict[str, AnyObservation] | None = None, **rows: list[Row]) -> Case:
-    """Return a case with *rows* by frame."""
-    made = {name: table(getattr(frames, name.upper()), found) for name, found in rows.items()}
-    window = Window(start=START, end=END)
-    whole = frames.Frames(window=window, **made)
-    return (Case if dated else Undated)(
-        window=window, now=END, frames=whole, observations=observations or {}, settings=load("sandbox")
-    )
 
 
 def at_edge(route: str, status: int, per_min: float, start: datetime, end: datetime) -> list[Row]:

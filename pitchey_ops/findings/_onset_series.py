@@ -196,13 +196,7 @@ def _errors(logs: pl.DataFrame, seen_from: Mapping[str, datetime]) -> Iterator[S
 
 def _failing(logs: pl.DataFrame, seen_from: Mapping[str, datetime]) -> Iterator[Series]:
     """Shares of requests that failed (5xx) or were denied (401, 403), by service and by route."""
-    asked = (
-        _whole(logs, seen_from)
-        .filter(pl.col("status").is_between(100, 599))
-        .with_columns(
-            route=pl.col("url").str.slice(0, 200).str.replace(r"[?#].*$", "").str.replace_all(r"[^/]*\d[^/]*", "*")
-        )
-    )
+    asked = _whole(logs, seen_from).filter(pl.col("status").is_between(100, 599)).with_columns(route=_route())
     bins = _Bins.over(_ms(asked))
     if bins is None:
         return
@@ -217,6 +211,11 @@ def _failing(logs: pl.DataFrame, seen_from: Mapping[str, datetime]) -> Iterator[
                     yield from _share(f"{what}:{value}", bins, hits, of, mine, value if key == "service" else None)
 
 
+def _route() -> pl.Expr:
+    """Return the route of a logged request: its path, without what tells one thing from the next."""
+    return pl.col("url").str.slice(0, 200).str.replace(r"[?#].*$", "").str.replace_all(r"[^/]*\d[^/]*", "*")
+
+
 def _slow(logs: pl.DataFrame, seen_from: Mapping[str, datetime]) -> Iterator[Series]:
     """
     The share of logged answers that took far longer than their route's own usually do, all routes together.
@@ -224,9 +223,8 @@ def _slow(logs: pl.DataFrame, seen_from: Mapping[str, datetime]) -> Iterator[Ser
     What is usual is taken from what is older than an hour, of which a part is enough, so that a fault does not become
     usual while it lasts. A recording that begins later has no such series.
     """
-    route = pl.col("url").str.slice(0, 200).str.replace(r"[?#].*$", "").str.replace_all(r"[^/]*\d[^/]*", "*")
     took = pl.col("duration_ms")
-    asked = logs.filter(took.is_finite() & (took >= 0)).with_columns(route=route).drop_nulls("route")
+    asked = logs.filter(took.is_finite() & (took >= 0)).with_columns(route=_route()).drop_nulls("route")
     judged = _whole(asked, seen_from)
     bins = _Bins.over(_ms(judged))
     if bins is None:

@@ -39,6 +39,9 @@ SUSPICIOUS_DB: Final = 3.0
 
 BY_HAND: Final = 0.35
 """What a failure weighs when it came slowly (5 s and more), unevenly, on one ordinary account: persons do that."""
+RENEWED_TRIES: Final = 40
+"""So many wrong passwords one may try by hand who then asks for another one; whoever goes on longer has no memory to
+search, and a request for another password costs nobody anything."""
 HOUSE_ACCOUNTS: Final = 5
 HOUSE_SHARE: Final = 0.6
 HOUSE_TRIES: Final = 3.0
@@ -254,7 +257,7 @@ def _by_hand() -> pl.Expr:
 
 def _renewed() -> pl.Expr:
     """
-    Whether an address tried one account by hand, in vain, then had its password renewed, and only then got in.
+    Whether an address tried one account by hand, in vain, then had its password renewed or asked for it, and got in.
 
     So does a person who forgot. It may be one who guesses and reads the mail, too: never accused for it, never benign.
     Where the log lied, was late or was cut the renewal is missing, and it is judged as before.
@@ -262,6 +265,7 @@ def _renewed() -> pl.Expr:
     others = [f"t_{name}" for name in _TRACKS if name != "logins"]
     return (
         _by_hand()
+        & (pl.col("failures") <= RENEWED_TRIES)
         & (pl.col("successes") > 0)
         & (pl.col("renewed_at") > pl.col("last_failure"))
         & (pl.col("last_success") >= pl.col("renewed_at"))

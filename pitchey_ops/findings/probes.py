@@ -165,14 +165,14 @@ def _route(observation: Observed[Any]) -> list[Finding]:
             else "edge_network_page"
         )
         signals.append(Signal(name=kind, strength=max(0.5, share)))
-    bad = sum(1 for s in result.samples if s.kind not in ("ok", "route_missing", "refused"))
+    bad = [s.kind for s in result.samples if s.kind not in ("ok", "route_missing", "refused")]
+    words = ", ".join(sorted({kind.replace("_", " ") for kind in bad}))
     code = f", error code {result.code}" if result.code else ""
     return [
         Finding(
             id=f"{RULE}/{name}",
             rule=RULE,
-            claim=f"{result.route}: {bad} of {len(result.samples)} of our own requests failed"
-            f" ({result.kind.replace('_', ' ')}{code})",
+            claim=f"{result.route}: {len(bad)} of {len(result.samples)} of our own requests failed ({words}{code})",
             severity=Severity.CRITICAL if share >= 0.5 else Severity.WARNING,
             at=observation.at,
             evidence=(observation.id,),

@@ -120,7 +120,8 @@ def _suspicious(case: Case, suspicious: pl.DataFrame) -> Finding:
     if forgot.height:
         tries = int(forgot.get_column("failures").sum())
         claim += (
-            f"; {forgot.height} got in after {tries} wrong passwords, by hand and with a renewed one: ask the owner"
+            f"; {forgot.height} got in after {tries} wrong passwords, by hand, once another one had been asked for: ask"
+            " the owner"
         )
     return Finding(
         id=f"{RULE}/suspicious",

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
 
 import polars as pl
 
@@ -26,7 +25,6 @@ from ..sources.tables import build
 from .channels import run_async
 from .redacting import redactor_for
 
-T = TypeVar("T")
 CASE_TABLES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
     "logs": LOGS,
     "metrics": METRICS,

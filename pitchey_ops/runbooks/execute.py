@@ -27,8 +27,8 @@ KILL_AFTER_S = 5.0
 """The kernel is killed so long after the budget (design, section 3)."""
 NOTEBOOK = "notebook.ipynb"
 SAVE_EVERY_S = 1.0
-"""The executed copy is written so often while it runs. At every start and end of a cell, as papermill would, it is
-written 54 times, which takes longer than most cells do."""
+"""The executed copy is written so often while it runs. Papermill would write it at each start and end of a cell, which
+takes longer than most cells do."""
 Progress = Callable[[int, int], None]
 
 

@@ -55,7 +55,7 @@ class Nursery:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._lock = threading.Lock()
-        self._kernels: set[int] = set()
+        self._forks: set[int] = set()
         self._retired = False
         ours, theirs = socket.socketpair()
         self._socket = ours
@@ -119,7 +119,7 @@ class Nursery:
             pid = self._answer(ANSWERS_WITHIN_S).get("pid")
             if not isinstance(pid, int):
                 raise NoNursery("it forked nothing")
-            self._kernels.add(pid)
+            self._forks.add(pid)
         try:
             return ForkedProcess(pid, self)
         except OSError as exc:
@@ -129,11 +129,11 @@ class Nursery:
         """Let a kernel that ended go and return its exit code; that of a killed one where nobody knows it."""
         status = None
         with self._lock:
-            self._kernels.discard(pid)
+            self._forks.discard(pid)
             with suppress(NoNursery):
                 self._say({"reap": pid})
                 status = self._answer(ANSWERS_WITHIN_S).get("status")
-            last = self._retired and not self._kernels
+            last = self._retired and not self._forks
         if last:
             self.close()
         return status if isinstance(status, int) else -signal.SIGKILL
@@ -142,7 +142,7 @@ class Nursery:
         """Fork no more, and end when the last kernel has: runs are going on in some of them."""
         with self._lock:
             self._retired = True
-            over = not self._kernels
+            over = not self._forks
         if over:
             self.close()
 
