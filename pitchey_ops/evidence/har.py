@@ -16,6 +16,7 @@ import gzip
 import hashlib
 import json
 import secrets
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +29,10 @@ from ..models.exchange import Exchange
 APART_ABOVE_BYTES = 64 * 1024
 FORMAT = "pitchey-evidence/1"
 
+# made once: json.dumps makes a new one for each of the thousands of small answers of a run
+_SORTED = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+_PLAIN = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+
 
 def new_salt(rand: Callable[[int], str] = secrets.token_hex) -> str:
     """Return 16 random bytes in hexadecimal."""
@@ -36,9 +41,11 @@ def new_salt(rand: Callable[[int], str] = secrets.token_hex) -> str:
 
 def answer_digest(exchange: Exchange, salt: str) -> str:
     """Return the salted SHA-256 of everything that *exchange* holds."""
-    row = exchange.to_json(with_body=False)
-    row["body"] = hashlib.sha256(exchange.body).hexdigest()
-    text = json.dumps(row, sort_keys=True, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return _digest(exchange.to_json(with_body=False), exchange.body, salt)
+
+
+def _digest(row: Mapping[str, Any], body: bytes, salt: str) -> str:
+    text = _SORTED.encode({**row, "body": hashlib.sha256(body).hexdigest()})
     inner = hashlib.sha256(text.encode("ascii")).digest()
     return hashlib.sha256(b"pitchey-answer/1\0" + bytes.fromhex(salt) + inner).hexdigest()
 
@@ -80,21 +87,50 @@ def har(
     RecordError
         When two exchanges have the same key.
     """
-    entries: list[dict[str, Any]] = []
-    seen: set[str] = set()
+    writer = HarWriter(creator_version=creator_version)
     for exchange in exchanges:
-        if exchange.key in seen:
+        writer.add(exchange, (salts or {}).get(exchange.key) or new_salt())
+    return writer.close(events)
+
+
+class HarWriter:
+    """
+    Makes a gzipped HAR of one exchange after the other, so that only what is packed already is kept.
+
+    The bytes are those of `har` with the same exchanges, salts and events, however long it takes to give them.
+    """
+
+    def __init__(self, *, creator_version: str) -> None:
+        self._packer = zlib.compressobj(6, zlib.DEFLATED, 16 + zlib.MAX_WBITS)  # as gzip does it, with no time in it
+        self._parts: list[bytes] = []
+        self._keys: set[str] = set()
+        creator = _PLAIN.encode({"name": "pitchey-ops", "version": creator_version})
+        self._put(f'{{"log":{{"version":"1.2","creator":{creator},"entries":[')
+
+    def add(self, exchange: Exchange, salt: str) -> None:
+        """
+        Add *exchange*, its digest salted with *salt*.
+
+        Raises
+        ------
+        RecordError
+            When there is one with the same key.
+        """
+        if exchange.key in self._keys:
             raise RecordError(f"{exchange.key}: recorded twice; the evidence would be ambiguous")
-        seen.add(exchange.key)
-        entries.append(_entry(exchange, (salts or {}).get(exchange.key) or new_salt()))
-    log = {
-        "version": "1.2",
-        "creator": {"name": "pitchey-ops", "version": creator_version},
-        "entries": entries,
-        "_pitchey": {"format": FORMAT, "events": [dict(event) for event in events]},
-    }
-    text = json.dumps({"log": log}, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
-    return gzip.compress(text.encode("ascii"), compresslevel=6, mtime=0)
+        self._put(("," if self._keys else "") + _PLAIN.encode(_entry(exchange, salt)))
+        self._keys.add(exchange.key)
+
+    def close(self, events: Iterable[Mapping[str, Any]] = ()) -> bytes:
+        """Return the whole HAR, with *events*; nothing can be added after it."""
+        own = _PLAIN.encode({"format": FORMAT, "events": [dict(event) for event in events]})
+        self._put(f'],"_pitchey":{own}}}}}')
+        return b"".join([*self._parts, self._packer.flush()])
+
+    def _put(self, text: str) -> None:
+        packed = self._packer.compress(text.encode("ascii"))
+        if packed:
+            self._parts.append(packed)
 
 
 def bodies_apart(exchanges: Iterable[Exchange]) -> dict[str, bytes]:
@@ -178,7 +214,8 @@ def _log(data: bytes) -> dict[str, Any]:
 def _entry(exchange: Exchange, salt: str) -> dict[str, Any]:
     row = exchange.to_json(with_body=False)
     own = {k: row[k] for k in ("key", "source", "kind", "outcome", "detail", "status", "statement", "attempts")}
-    own |= {"shared": row["shared"], "took_ms": row["took_ms"], "salt": salt, "digest": answer_digest(exchange, salt)}
+    own |= {"shared": row["shared"], "took_ms": row["took_ms"], "salt": salt}
+    own["digest"] = _digest(row, exchange.body, salt)
     content: dict[str, Any] = {"size": len(exchange.body), "mimeType": _mime(exchange.headers)}
     if len(exchange.body) > APART_ABOVE_BYTES:
         apart = hashlib.sha256(exchange.body).hexdigest()
@@ -268,6 +305,8 @@ def _pairs(headers: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def _query(url: str) -> list[dict[str, str]]:
+    if "?" not in url:
+        return []
     try:
         pairs = parse_qsl(urlsplit(url).query, keep_blank_values=True, errors="replace")
     except ValueError:

@@ -79,12 +79,16 @@ def code_digest() -> str:
 def versions(package_version: str, others: Sequence[str] = _DEPENDENCIES) -> dict[str, str]:
     """Return the versions of this package, Python and what results depend on."""
     found = {"pitchey-ops": package_version, CODE: code_digest(), "python": platform.python_version()}
-    for name in others:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+    return found | {name: _installed(name) for name in others}
+
+
+@cache
+def _installed(name: str) -> str:
+    """Return the version of a package as this process first saw it: what is loaded does not change under it."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def files_of(folder: Path) -> list[Path]:

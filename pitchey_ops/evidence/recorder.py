@@ -144,15 +144,23 @@ def load_body(folder: Path, digest: str) -> bytes:
 
 def read_lines(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield ``(kind, row)`` of every whole line under *folder*; a cut last line is passed over."""
+    for kind, row, _ in read_lines_after(folder, 0):
+        yield kind, row
+
+
+def read_lines_after(folder: Path, offset: int) -> Iterator[tuple[str, dict[str, Any], int]]:
+    """Yield ``(kind, row, end)`` of every whole line under *folder* from byte *offset* on; *end* is the next offset."""
     path = folder / LINES
     if not path.exists():
         return
     with path.open("rb") as file:
+        file.seek(offset)
         for line in file:
             if not line.endswith(b"\n"):
                 return
+            offset += len(line)
             row = json.loads(line)
-            yield row.pop("record"), row
+            yield row.pop("record"), row, offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +197,22 @@ def read_recorded(folder: Path) -> Recorded:
         if kind != "exchange":
             found.events.append({"record": kind, **row})
             continue
-        digest = row.get("body_sha256")
-        found.exchanges.append(Exchange.from_json(row, body=load_body(folder, digest) if digest else None))
+        found.exchanges.append(exchange_of(folder, row))
         found.salts[row["key"]] = row["salt"]
     return found
+
+
+def exchange_of(folder: Path, row: Mapping[str, Any]) -> Exchange:
+    """
+    Return the exchange of a recorded *row*.
+
+    Raises
+    ------
+    RecordError
+        Its body was stored apart, and is missing or damaged.
+    """
+    digest = row.get("body_sha256")
+    return Exchange.from_json(row, body=load_body(folder, digest) if digest else None)
 
 
 def has_event(folder: Path, kind: str) -> bool:

@@ -29,6 +29,7 @@ NOTEBOOK = "notebook.ipynb"
 SAVE_EVERY_S = 1.0
 """The executed copy is written so often while it runs. Papermill would write it at each start and end of a cell, which
 takes longer than most cells do."""
+LOOK_EVERY_S = 0.25
 Progress = Callable[[int, int], None]
 
 
@@ -53,6 +54,7 @@ def execute(
     progress: Progress | None = None,
     kernel: ReadyKernel | None = None,
     meanwhile: Callable[[], object] | None = None,
+    now_and_then: Callable[[], object] | None = None,
     keep: bool = True,
 ) -> Outcome:
     """
@@ -68,6 +70,8 @@ def execute(
         A ready one that knows this run already; it is used up. One is started where there is none.
     meanwhile
         Called once while the notebook is carried out, which leaves this process nothing to do.
+    now_and_then
+        Called every `LOOK_EVERY_S` while it is; it must not raise.
     keep
         Whether the executed copy is wanted; it is written while the notebook runs, see `SAVE_EVERY_S`.
     """
@@ -94,6 +98,9 @@ def execute(
         runner.start()
         if meanwhile is not None and begun.wait(max(0.0, deadline - time.monotonic())):
             meanwhile()
+        while now_and_then is not None and runner.is_alive() and time.monotonic() < deadline:
+            runner.join(LOOK_EVERY_S)
+            now_and_then()
         runner.join(max(0.0, deadline - time.monotonic()))
         late = runner.is_alive()
         if late:

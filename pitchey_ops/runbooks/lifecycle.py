@@ -23,6 +23,7 @@ from ..evidence import ids
 from ..evidence.archive import Archive
 from ..evidence.index import similar_to
 from ..evidence.manifest import RunFacts, versions
+from ..evidence.packing import Packing
 from ..evidence.redact import Redactor
 from ..evidence.signing import read_signer
 from ..models.outcome import Outcome
@@ -114,7 +115,7 @@ def run_order(order: Order, *, progress: Progress | None = None, kernel: OwnKern
         if kernel is not None:
             kernel.end()
         raise
-    began = time.monotonic()
+    began, packed = time.monotonic(), packing(prepared)
     outcome = execute(
         prepared.context,
         prepared.runbook.notebook,
@@ -124,8 +125,9 @@ def run_order(order: Order, *, progress: Progress | None = None, kernel: OwnKern
         progress=progress,
         kernel=kernel,
         meanwhile=get_ready_to_build,
+        now_and_then=packed.take,
     )
-    return finish(prepared, outcome, executed_s=time.monotonic() - began)
+    return finish(prepared, outcome, executed_s=time.monotonic() - began, packed=packed)
 
 
 def prepare(order: Order, *, stage: Stage | None = None) -> Prepared:
@@ -178,9 +180,9 @@ def prepare(order: Order, *, stage: Stage | None = None) -> Prepared:
     )
 
 
-def finish(prepared: Prepared, outcome: Outcome, *, executed_s: float) -> Finished:
-    """Turn what the run left behind into its five files and archive them."""
-    built = build(prepared, outcome, executed_s=executed_s)
+def finish(prepared: Prepared, outcome: Outcome, *, executed_s: float, packed: Packing | None = None) -> Finished:
+    """Turn what the run left behind into its five files and archive them; *packed* as `build`."""
+    built = build(prepared, outcome, executed_s=executed_s, packed=packed)
     archive = archive_of(prepared.settings)
     folder, head = archive.commit(built.facts, built.facts.end)
     _tell_timeline(archive, prepared, built.report, built.facts.end)
@@ -192,19 +194,23 @@ def get_ready_to_build() -> None:
     import numpy as np  # noqa: F401 - a long notebook is redacted with both
     import polars as pl  # noqa: F401
 
-    from ..evidence import har, recorder  # noqa: F401
     from ..reports import build, page  # noqa: F401
 
     page.get_ready()
 
 
-def build(prepared: Prepared, outcome: Outcome, *, executed_s: float) -> Built:
-    """Turn what the run left behind in its folder into the files that are archived."""
+def build(prepared: Prepared, outcome: Outcome, *, executed_s: float, packed: Packing | None = None) -> Built:
+    """
+    Turn what the run left behind in its folder into the files that are archived.
+
+    *packed* holds what of the evidence was packed while the run went on, where somebody did so.
+    """
     began = time.monotonic()
     context = prepared.context
     report = _report(prepared, outcome)
     outcome = _redacted(prepared, outcome)
-    _write_evidence(context)
+    evidence = (packed or packing(prepared)).data()
+    (context.folder / "evidence.har.gz").write_bytes(evidence)
     from ..reports.build import write_page
 
     write_page(
@@ -290,13 +296,9 @@ def _leave_bare_report(prepared: Prepared, outcome: Outcome) -> None:
     write_bare(context, prepared.runbook, prepared.parameters, outcome.ending, record=context.folder)
 
 
-def _write_evidence(context: RunContext) -> None:
-    from ..evidence.har import har
-    from ..evidence.recorder import read_recorded
-
-    kept = read_recorded(context.folder)
-    data = har(kept.exchanges, creator_version=version("pitchey-ops"), salts=kept.salts, events=kept.events)
-    (context.folder / "evidence.har.gz").write_bytes(data)
+def packing(prepared: Prepared) -> Packing:
+    """Return what packs the evidence of a run while it goes on, for `execute` and then for `build`."""
+    return Packing(prepared.context.folder, creator_version=version("pitchey-ops"))
 
 
 def _tidy_notebook(prepared: Prepared) -> None:

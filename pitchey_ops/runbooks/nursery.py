@@ -38,9 +38,11 @@ def main() -> None:
     from ipykernel.kernelapp import IPKernelApp
 
     from ..panels import style
+    from ..sources._trust import trusted
     from . import investigate
 
     investigate.complete()
+    trusted()
     style.draw_once()
     gc.collect()
     gc.freeze()  # what is there now is never looked at by a child's collector, so that its pages stay shared

@@ -42,10 +42,12 @@ from .watch.keeper import ROUND_S, Keeper
 log = logging.getLogger("pitchey_ops.engine")
 T = TypeVar("T")
 
-POLL_S = 0.1
+POLL_S = 0.2
+"""How often a queue is looked into; each look costs a core some milliseconds, all day."""
 UPLOADS_POLL_S = 1.0
 """Nobody waits for an upload, and each poll costs a core a few milliseconds."""
-SWEEP_S = 0.25
+SWEEP_S = 0.1
+"""How often new orders are looked for: one read of an index."""
 RECONCILE_S = 5.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 15.0
 PATIENCE = timedelta(minutes=10)
@@ -91,6 +93,7 @@ class Worker:
         self._ending = threading.Event()
         self._lock = threading.Lock()
         self._active: dict[str, Claim] = {}
+        self._used = False
         self._keeper = Keeper(
             self.db,
             load_settings,
@@ -210,7 +213,7 @@ class Worker:
             with self._lock:
                 if self._active.get(run_id) is mine:
                     del self._active[run_id]
-            release_memory()
+            self._used = True
 
     def _steps(self, mine: Claim) -> str:
         chosen = self._step(mine, "prepare", lambda: steps.plan(self.parts, mine.run_id))
@@ -335,6 +338,9 @@ class Worker:
             do(self._again)
             do(lambda: steps.flush_all(self.parts))
             do(lambda: steps.tidy(self.parts))
+            if self._used and not self.active():  # between runs it would cost the next one
+                self._used = False
+                release_memory()
 
     def _looks(self) -> None:
         for do in self._rounds(ROUND_S, "look at the platform"):

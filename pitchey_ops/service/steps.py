@@ -23,9 +23,10 @@ import sqlalchemy as sa
 
 from ..errors import ConfigError, OpsError, RecordError, UsageError
 from ..evidence.ledger import Head
+from ..evidence.packing import Packing
 from ..models.outcome import Outcome
 from ..runbooks.execute import execute
-from ..runbooks.lifecycle import Built, Order, Prepared, archive_of, build, prepare, remaining_s
+from ..runbooks.lifecycle import Built, Order, Prepared, archive_of, build, packing, prepare, remaining_s
 from ..settings import Settings, load
 from . import engine_archive, incidents, notify, orders
 from .config import EngineConfig
@@ -94,11 +95,11 @@ def run(parts: Parts, mine: Claim, chosen: Mapping[str, Any]) -> dict[str, Any]:
     root = settings.archive_root()
     folder = engine_archive.make_work_folder(root, mine.run_id, mine.token)
     prepared = prepare(_as_order(row, chosen), stage=lambda _: folder)
-    began = time.monotonic()
+    began, packed = time.monotonic(), packing(prepared)
     given_up = mine.attempts > parts.config.attempts
-    outcome = _give_up(root, mine, folder) if given_up else _execute(parts, prepared, row)
+    outcome = _give_up(root, mine, folder) if given_up else _execute(parts, prepared, row, packed)
     executed_s = time.monotonic() - began
-    built = build(prepared, outcome, executed_s=executed_s)
+    built = build(prepared, outcome, executed_s=executed_s, packed=packed)
     extra: dict[str, Any] = {"starts": mine.attempts}
     if chosen["because"]:
         extra["instead_of"] = {"runbook": row.order.runbook[:60], "because": chosen["because"]}
@@ -200,7 +201,7 @@ def head_of(text: str) -> Head:
     return Head.parse(text)
 
 
-def _execute(parts: Parts, prepared: Prepared, row: OrderRow) -> Outcome:
+def _execute(parts: Parts, prepared: Prepared, row: OrderRow, packed: Packing) -> Outcome:
     """Run the notebook, in a ready kernel where there is one, and tell the verdict as soon as there is one."""
     settings = prepared.settings
     kernel = parts.kernels.take(settings, prepared.context.folder)
@@ -217,6 +218,7 @@ def _execute(parts: Parts, prepared: Prepared, row: OrderRow) -> Outcome:
             memory_limit_mb=settings.memory_limit_mb,
             remaining_s=remaining_s(prepared.context),
             kernel=kernel,
+            now_and_then=packed.take,
         )
     finally:
         ended.set()

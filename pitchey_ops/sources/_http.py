@@ -45,6 +45,7 @@ from ._history_db import History, history_of
 from ._slots import Slots
 from ._sql import Database, reason_of
 from ._tail import AROUND_S, BUDGET_SHARE, TailFault, Watch
+from ._trust import trusted
 from ._wire import Ask, Connection, Plain, connected
 
 # httpcore looks for sniffio anew on every request; told once that it is not there, it takes asyncio at once
@@ -153,7 +154,7 @@ class LiveChannel:
         self._archive_since_s: float | None = None
         self._sockets = transport is None
         self._http = httpx.AsyncClient(
-            transport=_Unfollowed(transport or httpx.AsyncHTTPTransport(trust_env=False)),
+            transport=_Unfollowed(transport or httpx.AsyncHTTPTransport(trust_env=False, verify=trusted())),
             follow_redirects=False,
             trust_env=False,
             headers={"user-agent": USER_AGENT, "accept-encoding": "gzip, deflate"},

@@ -35,6 +35,7 @@ from websockets.typing import Subprotocol
 from ..errors import BadPayload
 from ..models.exchange import Question
 from ..models.observation import Reason
+from ._trust import trusted
 from .reading import _deeper, excerpt, loads, mapping, objects
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ class Watch:
         return heard
 
     async def _open(self, url: str) -> ClientConnection:
-        secure: dict[str, Any] = {"ssl": httpx.create_ssl_context()} if urlsplit(url).scheme == "wss" else {}
+        secure: dict[str, Any] = {"ssl": trusted()} if urlsplit(url).scheme == "wss" else {}
         try:
             async with asyncio.timeout(OPEN_S):
                 socket = await _Connect(

@@ -210,9 +210,9 @@ async def connected(
     loop = asyncio.get_running_loop()
     secure: ssl.SSLContext | None = None
     if scheme == "https":
-        import httpx
+        from ._trust import trusted
 
-        secure = httpx.create_ssl_context()
+        secure = trusted()
     with suppress(OSError, ssl.SSLError, TimeoutError, ValueError):
         async with asyncio.timeout(connect_s):
             _, connection = await loop.create_connection(
