@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pitchey_ops.errors import RecordError, UsageError
@@ -26,6 +26,8 @@ from pitchey_ops.evidence.archive import STAGING, Archive
 from pitchey_ops.evidence.canonical import canonical, iso, read
 from pitchey_ops.evidence.ledger import EMPTY, FileLedger, Head
 from pitchey_ops.evidence.manifest import NAME, RunFacts, versions
+from pitchey_ops.evidence.packing import Packing
+from pitchey_ops.evidence.recorder import LINES, Recorder, read_recorded
 from pitchey_ops.evidence.signing import Signer, new_key_pem, opened, pae, read_keys, read_signer
 from pitchey_ops.models.exchange import Attempt, Exchange
 
@@ -231,6 +233,48 @@ def test_damaged_or_ambiguous_evidence_is_refused() -> None:
 
 
 # ── signatures ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(_EXCHANGES, st.lists(st.integers(0, 3), max_size=6))
+def test_what_is_packed_on_the_way_is_what_the_whole_record_gives(
+    tmp_path_factory: pytest.TempPathFactory, exchanges: list[Exchange], looks: list[int]
+) -> None:
+    """When the packer happens to look must not show in the evidence, whatever was half written at that moment."""
+    folder = tmp_path_factory.mktemp("run")
+    recorder = Recorder(folder)
+    packing = Packing(folder, creator_version="1")
+    for number, exchange in enumerate(exchanges):
+        recorder.event("step", {"id": f"outage.{number}"})
+        if number in looks:
+            packing.take()
+        recorder.exchange(exchange)
+        if number in looks:
+            cut = (folder / LINES).read_bytes()
+            (folder / LINES).write_bytes(cut + b'{"record":"exch')
+            packing.take()
+            (folder / LINES).write_bytes(cut)
+    recorder.close()
+    kept = read_recorded(folder)
+    data = packing.data()
+    assert data == hars.har(kept.exchanges, creator_version="1", salts=kept.salts, events=kept.events)
+    assert len(hars.read_events(data)) == len(exchanges)
+
+
+def test_a_body_that_is_gone_is_told_at_the_end_of_packing(tmp_path: Path) -> None:
+    """On the way nobody could be told; evidence that silently lacks an answer would be worse than none."""
+    recorder = Recorder(tmp_path)
+    recorder.exchange(_exchange("a/b/1", body=b"a" * 70_000))
+    recorder.close()
+    packing = Packing(tmp_path, creator_version="1")
+    (body,) = (tmp_path / "bodies").iterdir()
+    kept = body.read_bytes()
+    body.unlink()
+    packing.take()
+    with pytest.raises(RecordError):
+        packing.data()
+    body.write_bytes(kept)
+    assert [one.key for one in hars.read_har(packing.data(), lambda _: b"a" * 70_000)] == ["a/b/1"]
 
 
 @pytest.fixture
