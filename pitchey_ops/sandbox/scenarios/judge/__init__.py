@@ -19,6 +19,7 @@ from . import (
     releases,
     runtime,
     sessions,
+    stillness,
     stores,
     tables,
     tardy,
@@ -48,6 +49,7 @@ _WRITTEN: tuple[Scenario, ...] = (
     *peace.SCENARIOS,
     *unsure.SCENARIOS,
     *newcomers.SCENARIOS,
+    *stillness.SCENARIOS,
 )
 
 CONTROL_SEEDS = 3
