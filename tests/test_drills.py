@@ -20,7 +20,7 @@ from pitchey_ops.drills.score import is_among_three, is_right, reliability, scor
 from pitchey_ops.errors import UsageError
 from pitchey_ops.models.observation import Observed
 from pitchey_ops.models.report import HypothesisScore, Impact, Verdict
-from pitchey_ops.runbooks.catalogue import RUNBOOKS
+from pitchey_ops.runbooks.catalogue import RUNBOOKS, USERS_VIEW, VITALS
 from pitchey_ops.sandbox.generate import build
 from pitchey_ops.sandbox.scenarios import catalogue
 from pitchey_ops.sandbox.world import Truth
@@ -146,6 +146,17 @@ def test_every_figure_counts_what_it_says():
     assert (found["controls"], found["controls_incident"], found["controls_healthy"]) == (3, 1, 1)
     assert found["inconclusive_right"] == 1
     assert found["onset_error_s_median"] == 40.0
+
+
+def test_a_runbook_that_is_blind_for_what_it_needs_is_right_to_clear_nothing():
+    """Web Vitals that APM does not keep are not fine; yet an incident out of nothing counts, blind or not."""
+    blind = replace(UNSURE, runbook="frontend", unmet=(VITALS.words,))
+    found = score([CALM, blind, replace(blind, verdict=ALARMED.verdict), replace(UNSURE, unmet=(USERS_VIEW.words,))])
+
+    assert is_right(blind)
+    assert not is_right(replace(blind, verdict=CALM.verdict))
+    assert (found["controls"], found["controls_healthy"], found["controls_incident"]) == (2, 1, 1)
+    assert (found["inconclusive_right"], found["cases"]) == (1, 0)
 
 
 def test_scores_by_runbook_add_up_to_all():

@@ -9,6 +9,7 @@ from itertools import pairwise
 from statistics import fmean, median
 from typing import Any
 
+from ..runbooks.catalogue import SELDOM_SEEN
 from .play import Played
 
 Z_95 = 1.959963984540054
@@ -22,6 +23,17 @@ def is_control(played: Played) -> bool:
     return played.truth.cause == "none"
 
 
+def is_blind(played: Played) -> bool:
+    """
+    Return whether nothing was wrong, and the runbook could not know: it needs what ordinary operation hides from it.
+
+    APM keeps its newest thousand points of all metrics together (contract, traps 9 and 12), so that Web Vitals, the
+    database's figures and the arrival of metrics are seldom seen; ``healthy`` would be an all-clear without having
+    looked. That holds for these needs alone, whatever else was not seen.
+    """
+    return is_control(played) and any(need.words in played.unmet for need in SELDOM_SEEN)
+
+
 def is_unsettled(played: Played) -> bool:
     """Return whether the verdict says that something may be wrong and names no cause."""
     return played.verdict.state != "healthy" and played.verdict.cause is None
@@ -32,8 +44,10 @@ def is_right(played: Played) -> bool:
     Return whether the verdict is the right one.
 
     The true cause is named; or nothing can settle it and none is named; or nothing was wrong and the
-    verdict is ``healthy``.
+    verdict is ``healthy``, or left open where the runbook could not look (`is_blind`).
     """
+    if is_blind(played):
+        return played.verdict.state == "inconclusive"
     if is_control(played):
         return played.verdict.state == "healthy"
     if played.truth.inconclusive_is_right:
@@ -61,9 +75,10 @@ def score(played: Iterable[Played]) -> dict[str, Any]:
     -------
     dict
         ``cases`` (verdicts where something was wrong), ``correct`` (cause named first; where nothing can
-        settle it, none named), ``top3``, ``false_healthy``, ``controls`` (verdicts where nothing was wrong),
-        ``controls_incident``, ``controls_healthy``, ``inconclusive_right`` (of the cases that nothing can
-        settle, those left open), ``onset_error_s_median`` (over the cases with an onset; None without any),
+        settle it, none named), ``top3``, ``false_healthy``, ``controls`` (verdicts where nothing was wrong and
+        the runbook could know it, see `is_blind`), ``controls_healthy`` of them, ``controls_incident`` (of all
+        verdicts where nothing was wrong), ``inconclusive_right`` (of the cases that nothing can settle, and of
+        what a runbook was blind for, those left open), ``onset_error_s_median`` (over the cases with an onset; None without any),
         and ``by_runbook``: the same for each.
     """
     every = list(played)
@@ -76,7 +91,8 @@ def score(played: Iterable[Played]) -> dict[str, Any]:
 
 def _counts(played: Sequence[Played]) -> dict[str, Any]:
     cases = [one for one in played if not is_control(one)]
-    controls = [one for one in played if is_control(one)]
+    harmless = [one for one in played if is_control(one)]
+    controls = [one for one in harmless if not is_blind(one)]
     errors = [error for one in cases if (error := onset_error_s(one)) is not None]
     return {
         "cases": len(cases),
@@ -84,9 +100,10 @@ def _counts(played: Sequence[Played]) -> dict[str, Any]:
         "top3": sum(map(is_among_three, cases)),
         "false_healthy": sum(one.verdict.state == "healthy" for one in cases),
         "controls": len(controls),
-        "controls_incident": sum(one.verdict.state == "incident" for one in controls),
+        "controls_incident": sum(one.verdict.state == "incident" for one in harmless),
         "controls_healthy": sum(one.verdict.state == "healthy" for one in controls),
-        "inconclusive_right": sum(is_unsettled(one) for one in cases if one.truth.inconclusive_is_right),
+        "inconclusive_right": sum(is_unsettled(one) for one in cases if one.truth.inconclusive_is_right)
+        + sum(is_right(one) for one in harmless if is_blind(one)),
         "onset_error_s_median": round(median(errors), 1) if errors else None,
     }
 

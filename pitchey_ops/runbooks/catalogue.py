@@ -70,6 +70,8 @@ DATABASE = Need(
 REQUESTERS = Need(words="requests with their addresses", any_of=("r2/archive", "logs/service", "case/logs"))
 ENTRIES = Need(words="whether log entries arrive", any_of=("r2/archive", "case/logs", "logs/service"))
 METRICS = Need(words="whether metrics arrive", any_of=("apm/metrics", "case/metrics"))
+SELDOM_SEEN = (VITALS, DATABASE, METRICS)
+"""Needs that only APM's store meets where nothing else is configured, and it is blind in ordinary operation."""
 WATCHERS = Need(words="whether the monitoring answers", any_of=("monitoring/health",))
 
 
