@@ -78,8 +78,8 @@ def score(played: Iterable[Played]) -> dict[str, Any]:
         settle it, none named), ``top3``, ``false_healthy``, ``controls`` (verdicts where nothing was wrong and
         the runbook could know it, see `is_blind`), ``controls_healthy`` of them, ``controls_incident`` (of all
         verdicts where nothing was wrong), ``inconclusive_right`` (of the cases that nothing can settle, and of
-        what a runbook was blind for, those left open), ``onset_error_s_median`` (over the cases with an onset; None without any),
-        and ``by_runbook``: the same for each.
+        what a runbook was blind for, those left open), ``onset_error_s_median`` (over the cases with an onset;
+        None without any), and ``by_runbook``: the same for each.
     """
     every = list(played)
     names = sorted({one.runbook for one in every})
