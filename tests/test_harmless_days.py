@@ -130,6 +130,60 @@ def test_half_filled_forms_make_no_error_of_a_wrong_password() -> None:
     assert "kinds/auth-failing" in said(kinds.kinds(case(logs=logs)))
 
 
+def swarm(*, logged: bool = False, passed: int = 0) -> dict[str, list[Row]]:
+    """Return a swarm at a door that is not ours, stopped at the edge, with what is usual at the doors that are."""
+    events = [
+        {"at": LATER + timedelta(seconds=2 * n), "ip": f"198.51.100.{n % 60}", "path": "/wp-login.php",
+         "action": "log" if n < passed else "block", "user_agent": "WordPress/6.1"}
+        for n in range(540)
+    ]  # fmt: skip
+    edge = [
+        {"at": END - timedelta(minutes=n), "route": "/api/auth/login", "status": 200, "requests": 3.0}
+        for n in range(3, 120)
+    ]
+    edge += [
+        {"at": LATER + timedelta(minutes=n), "route": "/wp-login.php", "status": 403, "requests": 30.0}
+        for n in range(18)
+    ]
+    logs = [asks(f"192.0.2.{n % 90}", START + timedelta(seconds=9 * n), "/api/browse") for n in range(390)]
+    if logged:
+        logs += [asks("198.51.100.7", LATER + timedelta(seconds=40 * n), "/wp-login.php", 404) for n in range(4)]
+    return {"firewall": events, "edge": edge, "logs": logs}
+
+
+def test_who_is_stopped_at_the_edge_each_time_tries_no_door() -> None:
+    """However many they are; they are told, and kept as what could be blocked."""
+    told = said(security.security(case(**swarm())))["security/logins"]
+    assert told.severity == Severity.INFO
+    assert "stopped by the edge" in told.claim
+    assert all(signal.strength <= 0.1 for signal in told.signals)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param(swarm(logged=True), id="one of them got as far as our log"),
+        pytest.param(swarm(passed=9), id="some were only written down"),
+        pytest.param({**swarm(), "edge": []}, id="the edge was not seen"),
+        pytest.param(
+            {
+                **swarm(),
+                "edge": swarm()["edge"]
+                + [
+                    {"at": LATER + timedelta(minutes=n), "route": "/api/auth/login", "status": 401, "requests": 12.0}
+                    for n in range(18)
+                ],
+            },
+            id="the doors are tried more than ever beside it",
+        ),
+    ],
+)
+def test_an_attack_of_which_a_part_gets_through_is_one(rows: dict[str, list[Row]]) -> None:
+    """What the edge stops says nothing of what it lets through."""
+    told = said(security.security(case(**rows)))["security/logins"]
+    assert told.severity >= Severity.WARNING
+
+
 # --- Warnings ----------------------------------------------------------------------------------------------
 
 
