@@ -20,6 +20,7 @@ from ..models.observation import Observed
 from ..yaml_text import read_yaml
 from ._grouping import group_messages
 from ._new_warnings import PAUSE_MIN, PAUSES, new_warnings
+from ._no_error import from_elsewhere, names_none, works_beside
 from ._payloads import ascii_only
 from ._troubles import OTHERS, VAGUE, signals_of
 from .auth import get_in_as_before
@@ -140,6 +141,8 @@ def kinds(case: Case) -> RuleResult:
     usual = _Usual.of(case, since)
     errors = _texts(logs).filter(pl.col("at") < case.end)
     errors = _without_attackers(case, _taken_seriously(case, errors, since))
+    served = served_as_before(case)
+    errors, elsewhere_said = _without_strangers(case, errors) if served else (errors, [])
     claimed = pl.Series([False] * errors.height, dtype=pl.Boolean)
     rows: list[tuple[Kind, pl.DataFrame, int, float]] = []
     matched: dict[str, tuple[Kind, pl.Series]] = {}
@@ -181,14 +184,15 @@ def kinds(case: Case) -> RuleResult:
                 rows.append((kind, fresh, fresh.height, 0.0))
     rows += _all_window(case, errors, matched, {kind.signal for kind, *_ in rows}, since)
     rest = errors.filter(~claimed & pl.col("hard") & ~pl.col("visit"))
+    rest, nothing_said = _without_empty(case, rest) if served else (rest, [])
     total = sum(max(0.0, n - expected) for kind, _, n, expected in rows if kind.level == "error" or kind.counts) or 1.0
     found = [_finding(kind, hits, n, expected, total, case) for kind, hits, n, expected in rows]
     unknown = _unexplained(rest, since, usual, case)
     found += [_finding(kind, hits, n, expected, total + n - expected, case) for kind, hits, n, expected in unknown]
-    served = served_as_before(case)
     told = zip(found, [*rows, *unknown], strict=True)
     found = [_passed(one) if served and _is_over(hits, case) else one for one, (_, hits, *_) in told]
     warned = errors.filter(~in_words & ~pl.col("hard") & ~pl.col("visit"))
+    found += elsewhere_said + nothing_said
     return found + new_warnings(case, warned, logs.filter(pl.col("at") < case.end))
 
 
@@ -331,6 +335,45 @@ def _without_attackers(case: Case, errors: pl.DataFrame) -> pl.DataFrame:
     if not accused:
         return errors
     return errors.filter(~pl.col("ip").is_in(accused).fill_null(value=False))
+
+
+def _without_strangers(case: Case, errors: pl.DataFrame) -> tuple[pl.DataFrame, list[Finding]]:
+    """Leave out what another environment writes into our log (`_no_error`), while users are served, and tell of it."""
+    names = from_elsewhere(case)
+    theirs = pl.col("service").is_in(names).fill_null(value=False)
+    mine = errors.filter(theirs & (pl.col("at") >= case.window.start))
+    if mine.is_empty():
+        return errors, []
+    claim = f"{mine.height} warnings and errors of {', '.join(names)} say that they come from another environment"
+    return errors.filter(~theirs), [_told(mine, "elsewhere", f"{claim}: ask who sends them to our log")]
+
+
+def _without_empty(case: Case, rest: pl.DataFrame) -> tuple[pl.DataFrame, list[Finding]]:
+    """Leave out the lines that name an error that is empty, of services that work on, and tell of them."""
+    empty = rest.select(names_none(pl.col("message").str.slice(0, TEXT_LIMIT)).alias("chosen")).get_column("chosen")
+    mine = rest.filter(empty & (pl.col("at") >= case.window.start))
+    firsts = mine.group_by("service").agg(pl.col("at").min().alias("first")).sort("service").drop_nulls()
+    working = [name for name, first in firsts.iter_rows() if works_beside(case, name, first)]
+    chosen = empty & rest.get_column("service").is_in(working).fill_null(value=False)
+    mine = mine.filter(pl.col("service").is_in(working))
+    if mine.is_empty():
+        return rest, []
+    claim = f"{mine.height} lines of {', '.join(working)} are written as errors and name none"
+    return rest.filter(~chosen), [_told(mine, "no-error", f"{claim}; their work goes on")]
+
+
+def _told(lines: pl.DataFrame, name: str, claim: str) -> Finding:
+    """Return what is told of *lines* and weighs nothing."""
+    first = lines.get_column("at").min()
+    return Finding(
+        id=f"{RULE}/{name}",
+        rule=RULE,
+        claim=claim,
+        severity=Severity.INFO,
+        at=first if isinstance(first, datetime) else None,
+        evidence=observation_ids(lines),
+        data={"entries": lines.height, "example": str(lines.get_column("message")[0] or "")[:300]},
+    )
 
 
 def _guessers(case: Case) -> list[str]:
