@@ -10,7 +10,7 @@ import pytest
 from hand_cases import BROWSER, END, LATER, START, WEEK_AGO, Row, case, table
 
 from pitchey_ops import frames
-from pitchey_ops.findings import kinds, latency, monitoring, security
+from pitchey_ops.findings import kinds, latency, monitoring, security, traffic
 from pitchey_ops.findings.attacks import attackers
 from pitchey_ops.models.finding import Finding, NotChecked, Severity
 from pitchey_ops.models.observation import AnyObservation, Coverage, Observed
@@ -262,6 +262,175 @@ def test_whom_the_edge_stopped_crowds_no_route() -> None:
         usual_and_crowd = usual + minutes("/api/pitches", 200, 30, early) + minutes(route, status, 90, LATER)
         found = said(kinds.kinds(case(logs=logs, edge=usual_and_crowd)))
         assert ("kinds/warnings-new" in found) is in_way, (route, status)
+
+
+# --- Errors that are none ----------------------------------------------------------------------------------
+
+
+def served(failing: float = 0.0) -> list[Row]:
+    """Return what the edge counts: everybody is served, or a part is not since then."""
+    minutes = [(END - timedelta(minutes=n), 200, 60.0) for n in range(120)]
+    minutes += [(LATER + timedelta(minutes=n), 500, 60.0 * failing) for n in range(20) if failing]
+    return [{"at": at, "route": "/api/browse", "status": status, "requests": count} for at, status, count in minutes]
+
+
+def pays(message: str, *, works: bool = True) -> list[Row]:
+    """Return a service that says *message* as an error twice a minute, and its work before and beside it."""
+    end = END if works else LATER
+    done = [
+        {"at": START + timedelta(seconds=45 * n), "service": "payments", "level": "info", "message": f"charged {n}"}
+        for n in range(int((end - START).total_seconds() // 45))
+    ]
+    before = [row | {"at": row["at"] - timedelta(days=7)} for row in done]
+    lines = [
+        {"at": LATER + timedelta(seconds=30 * n), "service": "payments", "level": "error", "message": message}
+        for n in range(40)
+    ]
+    return before + done + lines
+
+
+@pytest.mark.parametrize(
+    ("text", "works", "failing", "harm"),
+    [
+        ("error=null status=succeeded intent=pi_4711", True, 0.0, False),
+        ("flush error: <nil> events=12", True, 0.0, False),
+        ("Error code 0, delivered", True, 0.0, False),
+        ("exit status 137", True, 0.0, True),
+        ("flush error: <nil>, 12 events dropped", True, 0.0, True),
+        ("Error: undefined is not a function", True, 0.0, True),
+        ("charge error: undefined amount=120", True, 0.0, True),
+        ("Error code 0: connection lost", True, 0.0, True),
+        ("flush error: <nil> events=12", False, 0.0, True),
+        ("flush error: <nil> events=12", True, 0.2, True),
+    ],
+)
+def test_an_error_that_is_empty_is_none(text: str, works: bool, failing: float, harm: bool) -> None:
+    """While the work goes on beside it and users are served; an error that was lost on its way is none of these."""
+    found = said(kinds.kinds(case(logs=pays(text, works=works), edge=served(failing))))
+    assert any(one.severity >= Severity.WARNING for one in found.values()) is harm
+    assert ("kinds/no-error" in found) is not harm
+
+
+def neighbour(service: str = "staging-api", **more: Any) -> list[Row]:
+    """Return a service that fails loudly and that nobody saw before."""
+    return [
+        {"at": LATER + timedelta(seconds=9 * n), "service": service, "level": "error", "message":
+         '[staging] PostgresError: relation "pitches" does not exist', **more}
+        for n in range(130)
+    ]  # fmt: skip
+
+
+def heard(service: str, *, cut: bool = False) -> dict[str, AnyObservation]:
+    """Return that the store was asked for *service*, and whether it held more than it showed."""
+    seen = Observed(
+        id=f"logs/service/{service}", source="logs", at=END, value=None, status="observed", coverage=Coverage(cut=cut)
+    )
+    return {seen.id: seen}
+
+
+def test_what_another_environment_writes_into_our_log_is_its_own() -> None:
+    """It says where it runs, was never here before, and no request of ours goes through it."""
+    rows = quiet() + neighbour()
+    found = said(kinds.kinds(case(logs=rows, edge=served(), observations=heard("staging-api"))))
+    assert found["kinds/elsewhere"].severity == Severity.INFO
+    assert not any(one.signals for one in found.values())
+
+
+@pytest.mark.parametrize(
+    ("more", "service", "cut", "failing", "frames_"),
+    [
+        pytest.param([], "staging-api", True, 0.0, {}, id="it may have been here ever"),
+        pytest.param([], "staging-api", False, 0.2, {}, id="users are hurt"),
+        pytest.param(
+            [{"at": WEEK_AGO, "service": "staging-api", "level": "info", "message": "up"}],
+            "staging-api",
+            False,
+            0.0,
+            {},
+            id="it was here before",
+        ),
+        pytest.param(
+            [asks("198.51.100.4", LATER, "/api/pitches", service="staging-api")],
+            "staging-api",
+            False,
+            0.0,
+            {},
+            id="a request of ours goes through it",
+        ),
+        pytest.param(
+            [],
+            "staging-api",
+            False,
+            0.0,
+            {"deployments": [{"at": LATER - timedelta(minutes=2), "script": "pitchey-production", "version": "42"}]},
+            id="a release of ours may have brought it",
+        ),
+    ],
+)
+def test_a_service_of_ours_is_ours_whatever_it_calls_itself(
+    more: list[Row], service: str, cut: bool, failing: float, frames_: dict[str, list[Row]]
+) -> None:
+    """A wrong setting makes production say that it is staging."""
+    made = case(
+        logs=quiet() + neighbour(service) + more, edge=served(failing), observations=heard(service, cut=cut), **frames_
+    )
+    found = said(kinds.kinds(made))
+    assert "kinds/elsewhere" not in found
+    assert "kinds/schema-errors" in found
+
+
+# --- Who asks too much ---------------------------------------------------------------------------------------
+
+
+def partner(*, slows: bool = True, user: str = "partner-7", homes: int = 1, told: float = 0.7) -> list[Row]:
+    """Return a program that copies page after page, is told to wait, and does or goes on."""
+    rows = []
+    for n in range(330):
+        at = LATER + timedelta(seconds=2 * n)
+        status = 429 if (n * 7 % 10) < 10 * told else 200
+        rows.append((n, at, status))
+    last = rows[-1][1]
+    every = 6 if slows else 2
+    for n in range(int((END - last).total_seconds() // every)):
+        rows.append((330 + n, last + timedelta(seconds=every * n), 200 if slows or n % 10 > 6 else 429))
+    return [
+        asks(f"193.17.90.{n % homes}", at, f"/api/browse?page={n}&partner=7", status, user_id=user or None)
+        for n, at, status in rows
+    ]
+
+
+def readers(start: datetime) -> list[Row]:
+    """Return people who read, half of them signed in."""
+    return [
+        asks(f"192.0.2.{n % 120}", start + timedelta(seconds=14 * n), f"/api/browse?genre={n % 9}",
+             user_id=f"u{n % 120}" if n % 2 else None)
+        for n in range(250)
+    ]  # fmt: skip
+
+
+def made_up(rows: list[Row]) -> Severity | None:
+    """Return how grave it is said to be that somebody asks in a new way."""
+    told = said(traffic.traffic(case(logs=readers(WEEK_AGO) + readers(START) + rows, edge=served())))
+    return told["traffic/made-up"].severity if "traffic/made-up" in told else None
+
+
+def test_who_waits_when_told_to_is_held_by_the_limit() -> None:
+    """A new program of a partner asks too fast, says who it is, and slows down."""
+    assert made_up(partner()) == Severity.INFO
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param(partner(slows=False), id="goes on"),
+        pytest.param(partner(told=0.0), id="was never told to wait"),
+        pytest.param(partner(homes=3), id="from several addresses"),
+        pytest.param(partner(user=""), id="does not say who it is"),
+    ],
+)
+def test_who_copies_past_the_limit_is_not(rows: list[Row]) -> None:
+    """The limit holds only whom it meets."""
+    assert made_up(rows) == Severity.WARNING
 
 
 # --- Quiet hours -------------------------------------------------------------------------------------------
