@@ -24,7 +24,7 @@ def live_pitching(b: Builder) -> Told:
     """An hour of pitching before a camera: rooms are full, people write to each other, interest is entered."""
     at_hour(b, 18.6)
     audited(
-        b, "live", b.onset_ms - 90 * MINUTE, "event 'Elevator live #14' opens 18:30, 6 rooms reserved (team events)"
+        b, "live", b.onset_ms - 90 * MINUTE, "event 'Elevator live #14' opens in 90 min, 6 rooms reserved (team events)"
     )
     span = onward(b, ramp_s=420)
     fx.surge(b, span, b.between("live", 3.2, 4.6), ("/ws", "/api/messages", "/api/notifications"))
@@ -223,7 +223,7 @@ def payouts_wait(b: Builder) -> Told:
     """The bank's interface for payouts is looked after, as announced a week ago; payouts wait, payments do not."""
     at_hour(b, 22.4)
     audited(
-        b, "bank noted", b.onset_ms - 30 * MINUTE, "maintenance 'bank SEPA gateway' 22:00-23:30 acknowledged (ines)"
+        b, "bank noted", b.onset_ms - 30 * MINUTE, "maintenance 'bank SEPA gateway' (two hours) acknowledged (ines)"
     )
     span = Span(b.onset_ms - 20 * MINUTE, b.now_ms + HOUR)
     told(
@@ -233,7 +233,7 @@ def payouts_wait(b: Builder) -> Told:
         "payouts",
         1.4,
         span,
-        "payout po_{hex} of {amount} held until 23:30 (planned maintenance of the bank)",
+        "payout po_{hex} of {amount} held until the bank is back (planned maintenance, ends tonight)",
         "payout queue {n} long, oldest {small} min, paused on purpose",
         level="warn",
     )
