@@ -19,6 +19,7 @@ from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
 from ..models.observation import Observed
 from ..yaml_text import read_yaml
 from ._grouping import group_messages
+from ._masking import rough_keys
 from ._new_warnings import PAUSE_MIN, PAUSES, new_warnings
 from ._no_error import from_elsewhere, names_none, works_beside
 from ._payloads import ascii_only
@@ -73,6 +74,8 @@ VAGUE_SHARE = 0.55
 NEW_MIN = 10
 NEW_VOICES = 6
 """Entries and people that say what no browser said before, from which it is a fault of the page."""
+CODE_SHARE = 0.2
+"""Part of the lines of a wording from which what they say by a standard's code is said, and no number by chance."""
 SAMPLE_MIN = 50
 """Entries of a service from before the onset from which a share is taken."""
 
@@ -165,7 +168,7 @@ def kinds(case: Case) -> RuleResult:
         spoken = kind if known is None or match.sum() >= known[1].sum() else known[0]
         matched[kind.signal] = (spoken, match if known is None else known[1] | match)
     strange = [name for name, n in usual.entries_before.items() if n < SAMPLE_MIN and not usual.long_seen(name)]
-    claimed = claimed | _by_standard(errors, claimed | watching, matched, strange, dated=case.onset is not None)
+    claimed = claimed | _by_standard(errors, claimed | watching, matched, strange, since, dated=case.onset is not None)
     hard = errors.get_column("hard") & ~errors.get_column("visit")
     matched[MONITORING.signal] = (MONITORING, watching & hard & ~claimed)
     in_words = claimed
@@ -201,6 +204,7 @@ def _by_standard(
     claimed: pl.Series,
     matched: dict[str, tuple[Kind, pl.Series]],
     strange: list[str],
+    since: datetime,
     *,
     dated: bool,
 ) -> pl.Series:
@@ -220,6 +224,7 @@ def _by_standard(
     vague = vague | (others & errors.get_column("service").is_in(strange).fill_null(value=True).filter(left))
     vague = vague | partner if not dated else vague
     found = told.get_column("signal").zip_with(~vague.fill_null(value=False), pl.Series([None], dtype=pl.String))
+    found = _without_numbers(found, errors.filter(left), since)
     places = pl.Series(range(errors.height), dtype=pl.UInt32).filter(left)
     added = pl.Series([False] * errors.height, dtype=pl.Boolean)
     for name in found.drop_nulls().unique().sort().to_list():
@@ -230,6 +235,21 @@ def _by_standard(
         matched[name] = (kind, match | mine)
         added = added | mine
     return added
+
+
+def _without_numbers(found: pl.Series, lines: pl.DataFrame, since: datetime) -> pl.Series:
+    """
+    Return *found* without what few of a wording's *lines* since then say: a code is the same in each of its lines.
+
+    A number that differs from one line to the next (a process, an order, a client's port) is a standard's code by
+    chance now and then: of five digits, one in a hundred is of SQLSTATE's class 42.
+    """
+    if found.null_count() == found.len():
+        return found
+    told = pl.DataFrame({"found": found, "wording": rough_keys(lines.get_column("message")), "at": lines["at"]})
+    late = pl.col("at") >= since
+    share = (late & pl.col("found").is_not_null()).sum().over("wording") / late.sum().over("wording")
+    return told.select(pl.when((share >= CODE_SHARE).fill_null(value=True)).then("found")).to_series()
 
 
 def _all_window(
