@@ -10,7 +10,7 @@ import pytest
 from hand_cases import BROWSER, END, LATER, START, WEEK_AGO, Row, case, table
 
 from pitchey_ops import frames
-from pitchey_ops.findings import kinds, latency, monitoring, security, traffic
+from pitchey_ops.findings import kinds, latency, monitoring, security, traffic, users
 from pitchey_ops.findings.attacks import attackers
 from pitchey_ops.models.finding import Finding, NotChecked, Severity
 from pitchey_ops.models.observation import AnyObservation, Coverage, Observed
@@ -211,11 +211,75 @@ def warns(message: str) -> list[Row]:
         ("the notary is down", True),
         ("host down since noon", True),
         ("link state DOWN", True),
+        ("read timed out after 4 s, second attempt ok in 450 ms", False),
+        ("read timed out after 4 s, retry succeeded", False),
+        ("read timed out after 4 s, second attempt timed out", True),
+        ("read timed out after 4 s, second attempt not ok", True),
     ],
 )
 def test_slowing_down_is_not_being_down(text: str, harm: bool) -> None:
     """One word says both."""
     assert ("kinds/warnings-new" in said(kinds.kinds(case(logs=quiet() + warns(text))))) is harm
+
+
+@pytest.mark.parametrize(("code", "told"), [("25001", False), ("42704", True)])
+def test_a_number_that_changes_from_line_to_line_is_no_code(code: str, told: bool) -> None:
+    """Of the processes of a database some have the number of an error; an error has its own in each line."""
+    lines = [
+        {"at": LATER + timedelta(seconds=4 * n), "service": "database", "level": "warn",
+         "message": f"WARNING:  {code}: what is begun is begun again (backend {41000 + 37 * n % 9000})"}
+        for n in range(290)
+    ]  # fmt: skip
+    before = [row | {"at": WEEK_AGO, "message": "checkpoint complete"} for row in lines]
+    assert ("kinds/schema-errors" in said(kinds.kinds(case(logs=before + lines)))) is told
+
+
+def play_money(homes: int = 2, *, served: float = 1.0, once: bool = False) -> dict[str, list[Row]]:
+    """Return a provider's calls that are served (so many of the usual) and others that are refused each time."""
+    edge = [
+        {"at": END - timedelta(minutes=n), "route": "/api/payments/webhook", "status": 200,
+         "requests": 1.0 if n > 20 else served}
+        for n in range(120)
+    ]  # fmt: skip
+    edge += [
+        {"at": LATER + timedelta(minutes=n), "route": "/api/payments/webhook", "status": 400, "requests": 2.0}
+        for n in range(20)
+    ]
+    logs = [
+        asks(f"203.0.113.{n % homes}", LATER + timedelta(seconds=30 * n), "/api/payments/webhook", 400, method="POST",
+             service="payments")
+        for n in range(38)
+    ]  # fmt: skip
+    if once:
+        logs.append(asks("203.0.113.0", START, "/api/payments/webhook", service="payments"))
+    said_so = {"service": "payments", "level": "warn", "message": "event of an account that we do not know, refused"}
+    logs += [{"at": LATER + timedelta(seconds=30 * n), **said_so} for n in range(38)]
+    logs += [
+        {"at": WEEK_AGO + timedelta(seconds=20 * n), "service": "payments", "level": "info", "message": "booked"}
+        for n in range(120)
+    ]
+    return {"edge": edge, "logs": logs}
+
+
+@pytest.mark.parametrize(
+    ("rows", "harm"),
+    [
+        pytest.param(play_money(), False, id="never served, and nobody is missing"),
+        pytest.param(play_money(served=0.4), True, id="those who are served are fewer than before"),
+        pytest.param(play_money(once=True), True, id="was served before"),
+        pytest.param(play_money(homes=30), True, id="each asks once"),
+        pytest.param({**play_money(), "edge": []}, True, id="nobody counted who is served"),
+    ],
+)
+def test_who_is_refused_each_time_beside_all_who_are_served_is_a_stranger(
+    rows: dict[str, list[Row]], harm: bool
+) -> None:
+    """Somebody typed our address into his own account; one whom we shut out is missing among the served."""
+    made = case(**rows)
+    assert ("kinds/warnings-new" in said(kinds.kinds(made))) is harm
+    if rows["edge"]:
+        told = said(users.users(made))
+        assert ("users/refused" in told) is harm
 
 
 def knocks(*statuses: int) -> list[Row]:
