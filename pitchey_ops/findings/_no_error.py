@@ -81,16 +81,21 @@ def works_beside(case: Case, service: str, first: datetime) -> bool:
 
 def from_elsewhere(case: Case) -> list[str]:
     """Return the services in the log that say that they run in another environment, and that are none of ours."""
-    logs = case.frames.logs.filter(pl.col("service").is_not_null() & (pl.col("at") < case.end))
     if case.settings.environment not in ("production", "sandbox"):
         return []
-    tagged = pl.col("message").str.slice(0, 300).str.contains(TAGGED).fill_null(value=False).mean()
+    logs = case.frames.logs.filter(pl.col("service").is_not_null() & (pl.col("at") < case.end))
     asked = pl.any_horizontal(pl.col("url", "status", "ip", "user_id").is_not_null())
-    told = (
+    new = (
         logs.group_by("service")
-        .agg(pl.col("at").min().alias("first"), tagged.alias("tagged"), asked.any().alias("asked"))
-        .filter(pl.col("service").str.contains(ELSEWHERE) | (pl.col("tagged") >= TAGGED_SHARE))
+        .agg(pl.col("at").min().alias("first"), asked.any().alias("asked"))
         .filter((pl.col("first") >= case.window.start - NEW) & ~pl.col("asked"))
+    )
+    tagged = pl.col("message").str.slice(0, 300).str.contains(TAGGED).fill_null(value=False).mean()
+    told = (
+        logs.join(new, on="service")
+        .group_by("service")
+        .agg(pl.col("first").first(), tagged.alias("tagged"))
+        .filter(pl.col("service").str.contains(ELSEWHERE) | (pl.col("tagged") >= TAGGED_SHARE))
         .sort("service")
     )
     return [
