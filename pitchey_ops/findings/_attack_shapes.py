@@ -124,8 +124,8 @@ def new_shapes(asked: pl.DataFrame, usual: pl.DataFrame) -> pl.DataFrame:
     -------
     DataFrame
         ``service, shape, requests, share`` (of the service's since it was first seen), ``addresses, pages`` (distinct),
-        ``known`` (name a user), ``users`` (distinct), ``usually_known`` (share before, of the service), ``top`` (part
-        of the busiest client).
+        ``known`` (name a user), ``users`` (distinct), ``client`` (the busiest user), ``usually_known`` (share before,
+        of the service), ``top`` (part of the busiest client).
     """
     people = asked.filter(
         pl.col("agent_kind").is_in(["other", "script", "none"])
@@ -142,6 +142,7 @@ def new_shapes(asked: pl.DataFrame, usual: pl.DataFrame) -> pl.DataFrame:
             pl.col("what").n_unique().alias("pages"),
             pl.col("user_id").count().alias("known"),
             pl.col("user_id").n_unique().alias("users"),
+            pl.col("user_id").drop_nulls().mode().sort().first().alias("client"),
             (pl.coalesce("user_id", "address").value_counts().struct.field("count").max() / pl.len()).alias("top"),
             pl.col("method").drop_nulls().str.to_uppercase().is_in(["GET", "HEAD"]).all().alias("reads"),
         )

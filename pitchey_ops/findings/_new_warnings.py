@@ -20,6 +20,7 @@ from ..models.observation import Observed
 from ._grouping import group_messages
 from ._requests import LATE, route_of, z_score
 from .case import SIGN_IN, Case, observation_ids
+from .refused import of_strangers
 
 COUNT_MIN = 12
 MINUTES_MIN = 4
@@ -86,6 +87,8 @@ GOOD_END = (
     r"|(?:none|no \w+) (?:is |was |were )?lost"
     r"|as (?:usual|ever|before|planned|announced|agreed|ordered|meant|designed|always|scheduled|configured|last \w+)"
     r"|(?:at|on) (?:the )?(?:2nd|3rd|second|third|next|last|\d+th) (?:try|attempt)"
+    r"|(?:(?:2nd|3rd|second|third|next|last|\d+th) (?:try|attempt)|retry|(?:try|attempt) \d+)"
+    r" (?:(?:was|is|has) )?(?:ok|fine|worked|went through|succe\w+)"
     r"|put (?:back|in its place)|dry[- ]run|shadow|rehears\w*|action=log|would have"
     r"|using (?:the |its )?(?:cached|previous|default|last|fall ?back|stub|built-in)"
     r"|(?:default|fall ?back|stub|previous|original|placeholder)\b.{0,24}\b(?:used|returned|served|shown|kept|taken))\b"
@@ -104,6 +107,9 @@ STOPPED = (403, 429)
 """What the edge answers those whom it lets in nowhere: nothing was asked of a route by them."""
 REFUSED = (401, 403, 404, 410, 429)
 REFUSED_MIN = 5
+REFUSAL = r"(?i)\b(?:refus|reject|den(?:y|ied)|forbidden|unauthori)\w*"
+EACH = 1.5
+"""Lines for each refused request that was logged, up to which they are about these."""
 FEW_NAMES = 3
 NAMED_SHARE = 0.9
 ADDRESS = r"\b((?:\d{1,3}\.){3}\d{1,3})\b"
@@ -164,7 +170,8 @@ def new_warnings(case: Case, warned: pl.DataFrame, logs: pl.DataFrame) -> list[F
         goes_on = case.now - last <= max(PAUSE_MIN, PAUSES * gap)
         if (earlier >= KNOWN_MIN or _whole(case, row["service"])) and row["count"] >= SHARE_MIN * since and goes_on:
             own = pl.col("pattern") == row["pattern"]
-            harmful = bool(row["harm"]) and not _of_the_refused(case, told.filter(inside & own))
+            lines = told.filter(inside & own)
+            harmful = bool(row["harm"]) and not (_of_the_refused(case, lines) or _of_strangers(case, lines, first))
             in_way = harmful or not _works_on(case, mine, first) or _crowd_came(case, first)
             (grave if in_way else remarks).append(row)
     found = []
@@ -256,6 +263,25 @@ def _of_the_refused(case: Case, lines: pl.DataFrame) -> bool:
         if name in odd or theirs.height < REFUSED_MIN or not theirs.get_column("status").is_in(REFUSED).all():
             return False
     return True
+
+
+def _of_strangers(case: Case, lines: pl.DataFrame, first: datetime) -> bool:
+    """
+    Whether *lines* tell of refusals alone, by a service that refuses only those whom nobody ever served.
+
+    They name nobody, but there are no more of them than refused requests of that service, and those who are served
+    there are as many as before: nobody is missing.
+    """
+    rest = pl.col("message").str.slice(0, TEXT_LIMIT).str.replace_all(REFUSAL, " ")
+    other = rest.str.contains(HARM) | rest.str.contains(GRAVE) | rest.str.contains(UNREAD)
+    if lines.select(other.any()).item():
+        return False
+    service = lines.get_column("service")[0]
+    asked = case.bad_requests.filter((pl.col("service") == service) & (pl.col("at") >= first - PAUSE_MIN))
+    refused = asked.filter(pl.col("status").is_between(400, 499)).with_columns(route=route_of(pl.col("url")))
+    routes = refused.get_column("route").drop_nulls().unique().sort().to_list()
+    enough = refused.height >= REFUSED_MIN and lines.height <= EACH * refused.height
+    return enough and of_strangers(case, refused, routes, first)
 
 
 def _finding(rows: list[dict[str, Any]], name: str, severity: Severity, told: pl.DataFrame) -> Finding:

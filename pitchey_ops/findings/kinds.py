@@ -19,7 +19,9 @@ from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
 from ..models.observation import Observed
 from ..yaml_text import read_yaml
 from ._grouping import group_messages
+from ._masking import rough_keys
 from ._new_warnings import PAUSE_MIN, PAUSES, new_warnings
+from ._no_error import from_elsewhere, names_none, works_beside
 from ._payloads import ascii_only
 from ._troubles import OTHERS, VAGUE, signals_of
 from .auth import get_in_as_before
@@ -72,6 +74,8 @@ VAGUE_SHARE = 0.55
 NEW_MIN = 10
 NEW_VOICES = 6
 """Entries and people that say what no browser said before, from which it is a fault of the page."""
+CODE_SHARE = 0.2
+"""Part of the lines of a wording from which what they say by a standard's code is said, and no number by chance."""
 SAMPLE_MIN = 50
 """Entries of a service from before the onset from which a share is taken."""
 
@@ -140,6 +144,8 @@ def kinds(case: Case) -> RuleResult:
     usual = _Usual.of(case, since)
     errors = _texts(logs).filter(pl.col("at") < case.end)
     errors = _without_attackers(case, _taken_seriously(case, errors, since))
+    served = served_as_before(case)
+    errors, elsewhere_said = _without_strangers(case, errors) if served else (errors, [])
     claimed = pl.Series([False] * errors.height, dtype=pl.Boolean)
     rows: list[tuple[Kind, pl.DataFrame, int, float]] = []
     matched: dict[str, tuple[Kind, pl.Series]] = {}
@@ -162,7 +168,7 @@ def kinds(case: Case) -> RuleResult:
         spoken = kind if known is None or match.sum() >= known[1].sum() else known[0]
         matched[kind.signal] = (spoken, match if known is None else known[1] | match)
     strange = [name for name, n in usual.entries_before.items() if n < SAMPLE_MIN and not usual.long_seen(name)]
-    claimed = claimed | _by_standard(errors, claimed | watching, matched, strange, dated=case.onset is not None)
+    claimed = claimed | _by_standard(errors, claimed | watching, matched, strange, since, dated=case.onset is not None)
     hard = errors.get_column("hard") & ~errors.get_column("visit")
     matched[MONITORING.signal] = (MONITORING, watching & hard & ~claimed)
     in_words = claimed
@@ -181,14 +187,15 @@ def kinds(case: Case) -> RuleResult:
                 rows.append((kind, fresh, fresh.height, 0.0))
     rows += _all_window(case, errors, matched, {kind.signal for kind, *_ in rows}, since)
     rest = errors.filter(~claimed & pl.col("hard") & ~pl.col("visit"))
+    rest, nothing_said = _without_empty(case, rest) if served else (rest, [])
     total = sum(max(0.0, n - expected) for kind, _, n, expected in rows if kind.level == "error" or kind.counts) or 1.0
     found = [_finding(kind, hits, n, expected, total, case) for kind, hits, n, expected in rows]
     unknown = _unexplained(rest, since, usual, case)
     found += [_finding(kind, hits, n, expected, total + n - expected, case) for kind, hits, n, expected in unknown]
-    served = served_as_before(case)
     told = zip(found, [*rows, *unknown], strict=True)
     found = [_passed(one) if served and _is_over(hits, case) else one for one, (_, hits, *_) in told]
     warned = errors.filter(~in_words & ~pl.col("hard") & ~pl.col("visit"))
+    found += elsewhere_said + nothing_said
     return found + new_warnings(case, warned, logs.filter(pl.col("at") < case.end))
 
 
@@ -197,6 +204,7 @@ def _by_standard(
     claimed: pl.Series,
     matched: dict[str, tuple[Kind, pl.Series]],
     strange: list[str],
+    since: datetime,
     *,
     dated: bool,
 ) -> pl.Series:
@@ -216,6 +224,7 @@ def _by_standard(
     vague = vague | (others & errors.get_column("service").is_in(strange).fill_null(value=True).filter(left))
     vague = vague | partner if not dated else vague
     found = told.get_column("signal").zip_with(~vague.fill_null(value=False), pl.Series([None], dtype=pl.String))
+    found = _without_numbers(found, errors.filter(left), since)
     places = pl.Series(range(errors.height), dtype=pl.UInt32).filter(left)
     added = pl.Series([False] * errors.height, dtype=pl.Boolean)
     for name in found.drop_nulls().unique().sort().to_list():
@@ -226,6 +235,21 @@ def _by_standard(
         matched[name] = (kind, match | mine)
         added = added | mine
     return added
+
+
+def _without_numbers(found: pl.Series, lines: pl.DataFrame, since: datetime) -> pl.Series:
+    """
+    Return *found* without what few of a wording's *lines* since then say: a code is the same in each of its lines.
+
+    A number that differs from one line to the next (a process, an order, a client's port) is a standard's code by
+    chance now and then: of five digits, one in a hundred is of SQLSTATE's class 42.
+    """
+    if found.null_count() == found.len():
+        return found
+    told = pl.DataFrame({"found": found, "wording": rough_keys(lines.get_column("message")), "at": lines["at"]})
+    late = pl.col("at") >= since
+    share = (late & pl.col("found").is_not_null()).sum().over("wording") / late.sum().over("wording")
+    return told.select(pl.when((share >= CODE_SHARE).fill_null(value=True)).then("found")).to_series()
 
 
 def _all_window(
@@ -331,6 +355,45 @@ def _without_attackers(case: Case, errors: pl.DataFrame) -> pl.DataFrame:
     if not accused:
         return errors
     return errors.filter(~pl.col("ip").is_in(accused).fill_null(value=False))
+
+
+def _without_strangers(case: Case, errors: pl.DataFrame) -> tuple[pl.DataFrame, list[Finding]]:
+    """Leave out what another environment writes into our log (`_no_error`), while users are served, and tell of it."""
+    names = from_elsewhere(case)
+    theirs = pl.col("service").is_in(names).fill_null(value=False)
+    mine = errors.filter(theirs & (pl.col("at") >= case.window.start))
+    if mine.is_empty():
+        return errors, []
+    claim = f"{mine.height} warnings and errors of {', '.join(names)} say that they come from another environment"
+    return errors.filter(~theirs), [_told(mine, "elsewhere", f"{claim}: ask who sends them to our log")]
+
+
+def _without_empty(case: Case, rest: pl.DataFrame) -> tuple[pl.DataFrame, list[Finding]]:
+    """Leave out the lines that name an error that is empty, of services that work on, and tell of them."""
+    empty = rest.select(names_none(pl.col("message").str.slice(0, TEXT_LIMIT)).alias("chosen")).get_column("chosen")
+    mine = rest.filter(empty & (pl.col("at") >= case.window.start))
+    firsts = mine.group_by("service").agg(pl.col("at").min().alias("first")).sort("service").drop_nulls()
+    working = [name for name, first in firsts.iter_rows() if works_beside(case, name, first)]
+    chosen = empty & rest.get_column("service").is_in(working).fill_null(value=False)
+    mine = mine.filter(pl.col("service").is_in(working))
+    if mine.is_empty():
+        return rest, []
+    claim = f"{mine.height} lines of {', '.join(working)} are written as errors and name none"
+    return rest.filter(~chosen), [_told(mine, "no-error", f"{claim}; their work goes on")]
+
+
+def _told(lines: pl.DataFrame, name: str, claim: str) -> Finding:
+    """Return what is told of *lines* and weighs nothing."""
+    first = lines.get_column("at").min()
+    return Finding(
+        id=f"{RULE}/{name}",
+        rule=RULE,
+        claim=claim,
+        severity=Severity.INFO,
+        at=first if isinstance(first, datetime) else None,
+        evidence=observation_ids(lines),
+        data={"entries": lines.height, "example": str(lines.get_column("message")[0] or "")[:300]},
+    )
 
 
 def _guessers(case: Case) -> list[str]:

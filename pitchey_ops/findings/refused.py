@@ -37,6 +37,13 @@ ONE_CLIENT = 0.6
 PEOPLE_MIN = 3
 QUARTER = timedelta(minutes=15)
 HISTORY = timedelta(hours=2)
+NEVER_SERVED = 5
+"""Logged requests of an address, each of them refused, from which it was never served."""
+STRANGERS_SHARE = 0.9
+"""Part of the refusals by such addresses, from which they are these strangers' own."""
+AS_MANY = 0.8
+SERVED_MIN = 8.0
+"""Served requests of the routes against before, and how many must be expected, from which nobody is missing."""
 UNKNOWN = 0.7
 """Strength where nobody can tell who is refused."""
 
@@ -120,17 +127,17 @@ def _nats(k: float, n: float) -> float:
     return sum(part * math.log(part / n) for part in (k, n - k) if part > 0)
 
 
-def _whose(case: Case, routes: list[str], since: datetime) -> tuple[int, float, bool]:
-    """
-    Return how many refusals the logs hold, the share (0-1) of accused and odd addresses, and whether it is one client.
-
-    What the logs write below a route (``/api/pitches/undefined``) the edge counts as that route.
-    """
+def _logged(case: Case, routes: list[str], since: datetime) -> pl.DataFrame:
+    """Return the logged refusals: below a route, too (``/api/pitches/undefined``), as the edge counts them for it."""
     mine = case.bad_requests.filter(pl.col("at") >= since).with_columns(
         route_of(pl.coalesce("url", "component", "service")).alias("route")
     )
     below = [pl.col("route").str.starts_with(f"{route}/") for route in routes if route.strip("/")]
-    mine = mine.filter(pl.any_horizontal(pl.col("route").is_in(routes), *below) & _refusal())
+    return mine.filter(pl.any_horizontal(pl.col("route").is_in(routes), *below) & _refusal())
+
+
+def _whose(case: Case, mine: pl.DataFrame) -> tuple[int, float, bool]:
+    """Return how many *mine* are, the share (0-1) of accused and odd addresses, and whether it is one client."""
     if mine.is_empty():
         return 0, 0.0, False
     table = case.clients
@@ -142,10 +149,39 @@ def _whose(case: Case, routes: list[str], since: datetime) -> tuple[int, float, 
     return mine.height, float(shady), alone
 
 
+def of_strangers(case: Case, mine: pl.DataFrame, routes: list[str], since: datetime) -> bool:
+    """
+    Whether those who are refused were never served, and as many as before are served beside them.
+
+    Whom we shut out was served once, and is missing among the served; who only came to be refused never had anything.
+    An address tells that only by several requests, each of them refused; False where they or the edge show too few.
+    """
+    names = mine.get_column("ip").drop_nulls().unique().to_list()
+    theirs = case.bad_requests.filter(pl.col("ip").is_in(names)).group_by("ip")
+    never = theirs.agg(pl.len().alias("n"), pl.col("status").is_between(400, 499).all().alias("refused"))
+    never = never.filter((pl.col("n") >= NEVER_SERVED) & pl.col("refused"))
+    strange = mine.get_column("ip").is_in(never.get_column("ip").implode()).fill_null(value=False).sum()
+    if strange < STRANGERS_SHARE * mine.height:
+        return False
+    served = _counted(case).filter(pl.col("route").is_in(routes) & (pl.col("status") < 400))
+    spans = ((since - HISTORY, since), (since, case.now - LATE))
+    earliest = case.frames.edge.get_column("at").min()
+    if not isinstance(earliest, datetime):
+        return False
+    rates = []
+    for start, end in spans:
+        part = served.filter(pl.col("at").is_between(start, end, closed="left")).get_column("requests").sum()
+        minutes = (end - max(start, earliest)).total_seconds() / 60
+        rates.append((float(part), max(1.0, minutes)))
+    expected = rates[0][0] / rates[0][1] * rates[1][1]
+    return expected >= SERVED_MIN and rates[1][0] >= AS_MANY * expected
+
+
 def _of_users(case: Case, routes: list[str], since: datetime) -> float:
     """Return how sure it is that people are refused, 0-1: 0 where the logs show that others are."""
-    n, shady, alone = _whose(case, routes, since)
-    if n >= LOGGED_MIN and (shady >= SHADY_SHARE or alone):
+    mine = _logged(case, routes, since)
+    n, shady, alone = _whose(case, mine)
+    if n >= LOGGED_MIN and (shady >= SHADY_SHARE or alone or of_strangers(case, mine, routes, since)):
         return 0.0
     return 1.0 if n >= LOGGED_MIN else UNKNOWN
 
@@ -190,9 +226,10 @@ def refusals(case: Case, before: tuple[datetime, datetime], after: tuple[datetim
     Report routes that turn users away (4xx) since then and served them before.
 
     A validation, a rule at the edge or a missing object refuses in good order: no server error tells. What accused or
-    odd addresses, or one client alone, are refused is theirs. How it looks if the source misled: an edge that was late
-    lacks its last minutes, logs that were cut cannot tell whose requests these were (then it weighs less), an empty
-    table has no route and says nothing, a source that lied about statuses says what no entry of a service confirms.
+    odd addresses, one client alone, or those who were never served are refused is theirs. How it looks if the source
+    misled: an edge that was late lacks its last minutes, logs that were cut cannot tell whose requests these were (then
+    it weighs less), an empty table has no route and says nothing, a source that lied about statuses says what no entry
+    of a service confirms.
     """
     table = _counted(case)
     found = turned_away(table, before, after)

@@ -11,9 +11,9 @@ from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
 from ._attack_logins import attempts
 from ._attack_web import GUESSES_TOGETHER
 from ._clients import in_any
-from ._requests import poisson_z
+from ._requests import LATE, poisson_z
 from .attacks import ACCUSED_DB, BlockPlan, attackers, block_list, indicators
-from .case import Case
+from .case import SIGN_IN, Case
 
 RULE = "security"
 SIGNALS = (
@@ -52,6 +52,8 @@ Z_MORE = 3.0
 """Failed sign-ins against then, and how sure, from which somebody tries more than ever."""
 FEW_TRIES = 5
 BACKGROUND = frozenset({"logins", "scanner"})
+STOPS = ("block", "drop", "challenge", "managed_challenge", "jschallenge")
+"""What the edge's firewall does to whom it lets in nowhere."""
 HEAVY_MIN = 60
 HEAVY_SHARE = 0.03
 """Requests of suspicious addresses, and their share of all, from which nothing is called calm."""
@@ -185,9 +187,10 @@ def _finding(case: Case, group: str, rows: list[dict[str, Any]]) -> Finding:
     pace = sum(_deeds(row, group) for row in rows) / minutes
     slow = not let_in and pace < SLOW_PER_MIN
     usual = group == "logins" and not let_in and _as_ever(case, rows)
+    stopped = group in BACKGROUND and not let_in and _stopped(case, rows)
     slow = slow or usual
     ours = not let_in and all(in_any(row["address"], case.protected) for row in rows)
-    pace_share = SLOWEST if usual else min(1.0, max(SLOWEST, pace / FULL_PER_MIN))
+    pace_share = SLOWEST if usual or stopped else min(1.0, max(SLOWEST, pace / FULL_PER_MIN))
     share = 1.0 if let_in else pace_share * (OURS_SHARE if ours else 1.0)
     signals = [Signal(name=signal, strength=_strength(rows) * share)]
     if let_in:
@@ -195,7 +198,9 @@ def _finding(case: Case, group: str, rows: list[dict[str, Any]]) -> Finding:
     claim = f"{len(rows)} address{'es' if len(rows) > 1 else ''} accused of {words}"
     if let_in:
         claim += f"; {len(let_in)} got in after failures: “{let_in[0]['address']}”"
-    if slow:
+    if stopped:
+        claim += ", each of them stopped by the edge every time: nothing reached a door"
+    elif slow:
         claim += (
             f", {'as last week' if usual else 'slowly'}: {pace:.1f} a minute all together, as the internet does"
             " at any time"
@@ -209,7 +214,11 @@ def _finding(case: Case, group: str, rows: list[dict[str, Any]]) -> Finding:
         id=f"{RULE}/{group}",
         rule=RULE,
         claim=claim,
-        severity=Severity.CRITICAL if let_in else Severity.INFO if slow and group in BACKGROUND else Severity.WARNING,
+        severity=Severity.CRITICAL
+        if let_in
+        else Severity.INFO
+        if stopped or (slow and group in BACKGROUND)
+        else Severity.WARNING,
         at=min(row["first_seen"] for row in rows),
         evidence=_cited(rows),
         signals=tuple(signals),
@@ -223,6 +232,39 @@ def _finding(case: Case, group: str, rows: list[dict[str, Any]]) -> Finding:
             "payload_kinds": payloads,
         },
     )
+
+
+def _stopped(case: Case, rows: list[dict[str, Any]]) -> bool:
+    """
+    Whether the edge stopped all that these addresses sent: what reaches no door tries none, however often it comes.
+
+    An attack of which a part gets through is told by the platform's own entries of its addresses, or by more requests
+    than ever to the same places and to the doors, beside those that were stopped. False where logs or edge were not
+    seen, or too little of before; where the firewall's events were cut the stopped ones look like passed ones.
+    """
+    addresses = [row["address"] for row in rows]
+    events = _inside(case, case.frames.firewall)
+    theirs = events.filter(pl.col("ip").is_in(addresses))
+    named = _inside(case, case.frames.logs).get_column("ip").drop_nulls()
+    first = theirs.get_column("at").min()
+    if named.is_empty() or named.is_in(addresses).any() or not isinstance(first, datetime):
+        return False
+    if (
+        theirs.height < sum(row["firewall_events"] for row in rows)
+        or not theirs.get_column("action").is_in(STOPS).all()
+    ):
+        return False
+    paths = theirs.get_column("path").drop_nulls().unique().to_list()
+    edge = case.frames.edge.filter(pl.col("route").is_in(paths) | pl.col("route").str.contains(SIGN_IN))
+    start, seen_from = first.replace(second=0, microsecond=0), case.frames.edge.get_column("at").min()
+    until = (case.now - LATE).replace(second=0, microsecond=0)
+    if not isinstance(seen_from, datetime) or start - seen_from < KNOWN_MIN or until <= start:
+        return False
+    before = float(edge.filter(pl.col("at") < start).get_column("requests").sum())
+    since = float(edge.filter(pl.col("at").is_between(start, until, closed="left")).get_column("requests").sum())
+    passed = max(0.0, since - theirs.filter(pl.col("at") < until).height)
+    expected = before / (start - seen_from).total_seconds() * (until - start).total_seconds()
+    return passed <= MORE * expected or poisson_z(passed, expected) < Z_MORE
 
 
 def _as_ever(case: Case, rows: list[dict[str, Any]]) -> bool:

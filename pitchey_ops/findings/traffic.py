@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import polars as pl
 
@@ -20,6 +21,13 @@ FLOOD = 3.5
 NORMAL = 1.5
 RATE_LIMITED_SHARE = 0.02
 LIMITED_MIN = 10
+LIMIT = 429
+MOST = 0.9
+"""Part of the refusals after which the time that was refused is over."""
+LATELY = timedelta(minutes=5)
+HALF = 0.5
+HELD_SHARE = 0.2
+"""Part of its latest requests up to which a client that was told to wait keeps the limit."""
 ONE_CLIENT = 0.9
 """Part of the logged 429s by one client, from which nobody else is limited."""
 DESERTED_MIN = 25.0
@@ -94,20 +102,48 @@ def _made_up(case: Case) -> list[Finding]:
     odd = shifted(asked_of(inside), case.usual_shapes)
     if odd.is_empty():
         return []
-    top = odd.row(0, named=True)
+    held = [_held_back(case, row) for row in odd.iter_rows(named=True)]
+    top = odd.row(held.index(False) if False in held else 0, named=True)
+    yields = "; told to wait, it asks less now: the limit does what it is for" if all(held) else ""
     return [
         Finding(
             id=f"{RULE}/made-up",
             rule=RULE,
             claim=f"{top['share']:.0%} of what is asked of {top['service']} since {top['since']:%H:%M} UTC is asked in"
-            f" a way that was never used before, {top['odd']}: “{top['shape']}”",
-            severity=Severity.WARNING,
+            f" a way that was never used before, {top['odd']}{yields}: “{top['shape']}”",
+            severity=Severity.INFO if all(held) else Severity.WARNING,
             at=top["since"],
             service=top["service"],
             evidence=observation_ids(inside.filter(pl.col("service") == top["service"])),
             data={"shapes": odd.select("service", "shape", "requests", "share", "addresses", "odd").head(8).to_dicts()},
         )
     ]
+
+
+def _held_back(case: Case, row: dict[str, Any]) -> bool:
+    """
+    Whether who asks so is one client that says who it is, was told to wait (429), and has asked less ever since.
+
+    A new program that asks too fast is held by the limit that is there for it. Who takes more than is meant for him
+    comes from elsewhere, under another name or as nobody, or goes on as before; so this asks for one user, one address
+    and one in each request, and lately for half the pace of the time that was refused and hardly a refusal. False
+    where too few refusals were logged: who was never told to wait was never held.
+    """
+    if row["users"] != 1 or row["addresses"] != 1 or row["known"] != row["requests"]:
+        return False
+    asked = case.bad_requests.filter((pl.col("user_id") == row["client"]) & (pl.col("service") == row["service"]))
+    asked = asked.filter(pl.col("at").is_between(case.window.start, case.end, closed="left"))
+    refused = asked.filter(pl.col("status") == LIMIT)
+    if refused.height < LIMITED_MIN:
+        return False
+    times: list[datetime] = refused.get_column("at").sort().to_list()
+    first, last, lately = times[0], times[int(MOST * (len(times) - 1))], case.now - LATELY
+    if last >= lately or last <= first:
+        return False
+    hasty = asked.filter(pl.col("at").is_between(first, last)).height / (last - first).total_seconds()
+    now = asked.filter(pl.col("at") >= lately)
+    told = now.filter(pl.col("status") == LIMIT).height
+    return now.height / LATELY.total_seconds() <= HALF * hasty and told <= HELD_SHARE * now.height
 
 
 def _deserted(case: Case, seen: Requests) -> list[Finding]:

@@ -15,6 +15,7 @@ from . import (
     database_pool_exhausted,
     database_slow,
     faint,
+    fourth_sight,
     frontend_assets,
     frontend_build,
     healthy_control,
@@ -91,5 +92,6 @@ SCENARIOS = (
     *ordinary_days.SCENARIOS,
     *second_sight.SCENARIOS,
     *third_sight.SCENARIOS,
+    *fourth_sight.SCENARIOS,
     *faint.SCENARIOS,
 )
