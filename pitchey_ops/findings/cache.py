@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import polars as pl
 
 from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
 from ._requests import spans, z_score
 from .case import Case, observation_ids
+from .users import served_as_before
 
 RULE = "cache"
 SIGNALS = ("cache_hit_drop", "cache_errors", "storage_errors")
@@ -15,6 +18,12 @@ MISS = r"(?i)\bcache[ _:-]?miss\b"
 LOOKUPS_MIN = 30
 DROP = 0.15
 Z_CLEAR = 4.0
+BACK_MIN = timedelta(minutes=5)
+"""How long a cache hits as before, at the least, until a drop is over; and as long as the drop itself took."""
+BAD_MISSES = 3
+"""Misses within a minute from which that minute tells a drop."""
+ENDED = 0.3
+"""What a drop that is over still weighs."""
 AMBIGUOUS = 0.35
 """A 500 of the infra service is a failing store, or two readers in one second: weak by itself (trap 15)."""
 STORES = {
@@ -30,7 +39,8 @@ def cache(case: Case) -> RuleResult:
 
     Never looked at: KV's ``availability`` and its hit figures, which are of the service's own probe key (trap
     16), constants (trap 14), and running means, which could only be compared with earlier readings. A service
-    that lied "cache hit" would hide a drop; empty, late or cut logs only shorten what is compared. `NotChecked`
+    that lied "cache hit" would hide a drop, or say that one is over (so it is only while users are seen to be
+    served); empty, late or cut logs only shorten what is compared, and show no cache to be full again. `NotChecked`
     when neither lookups were logged nor a store was looked at.
     """
     found = [*_hits(case), *_stores(case), *_checks(case)]
@@ -62,18 +72,43 @@ def _hits(case: Case) -> list[Finding]:
         return []
     rate_0, rate_1 = (1 - missed[at] / n[at] for at in (0, 1))
     dropped = rate_0 - rate_1 >= DROP and z_score(missed[1], n[1], missed[0], n[0]) >= Z_CLEAR
+    over = dropped and _is_back(case, sides[1], rate_0) and served_as_before(case)
+    strength = min(1.0, 0.5 + rate_0 - rate_1) * (ENDED if over else 1.0)
     return [
         Finding(
             id=f"{RULE}/hit-rate",
             rule=RULE,
-            claim=f"{rate_1:.0%} of logged cache lookups hit since {after_start:%H:%M} UTC, {rate_0:.0%} before",
-            severity=Severity.WARNING if dropped else Severity.INFO,
+            claim=f"{rate_1:.0%} of logged cache lookups hit since {after_start:%H:%M} UTC, {rate_0:.0%} before"
+            + ("; by now as many as before, and users are served" if over else ""),
+            severity=Severity.WARNING if dropped and not over else Severity.INFO,
             at=after_start if dropped else None,
             evidence=observation_ids(table.filter(pl.col("at") >= after_start)),
-            signals=(Signal(name="cache_hit_drop", strength=min(1.0, 0.5 + rate_0 - rate_1)),) if dropped else (),
+            signals=(Signal(name="cache_hit_drop", strength=strength),) if dropped else (),
             data={"hit_rate": rate_1, "hit_rate_before": rate_0, "lookups": int(n[1])},
         )
     ]
+
+
+def _is_back(case: Case, after: pl.DataFrame, rate_0: float) -> bool:
+    """
+    Whether a cache that was emptied is full again: it hits as before for longer than it did not.
+
+    A cache that fails by turns is seen failing in between; one of which no lookups came in lately is not seen at all.
+    """
+    minutes = (
+        after.group_by(pl.col("at").dt.truncate("1m").alias("minute"))
+        .agg(pl.col("hits").sum(), pl.col("misses").sum())
+        .with_columns(rate=pl.col("hits") / (pl.col("hits") + pl.col("misses")))
+        .sort("minute")
+    )
+    bad = minutes.filter((pl.col("rate") < rate_0 - DROP) & (pl.col("misses") >= BAD_MISSES)).get_column("minute")
+    if bad.is_empty():
+        return False  # too few at a time to tell when it was
+    until = bad[-1] + timedelta(minutes=1)
+    since = after.filter(pl.col("at") >= until)
+    if case.now - until < max(BACK_MIN, until - bad[0]) or since.height < 10:
+        return False
+    return float(since.get_column("hits").sum()) / since.height >= rate_0 - DROP / 2
 
 
 def _stores(case: Case) -> list[Finding]:
