@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -640,6 +640,28 @@ def test_a_lower_hit_rate_is_told_and_a_steady_one_is_not():
     assert signals(cache.cache(case(logs=lookups(0.85, 0.85)))) == {}
 
 
+@pytest.mark.parametrize(
+    ("bad_minutes", "serves", "over"),
+    [(range(4), True, True), (range(4), False, False), (range(12), True, False), (range(1, 20, 3), True, False)],
+)
+def test_a_cache_that_is_full_again_has_been_emptied_and_is_not_failing(
+    bad_minutes: Iterable[int], serves: bool, over: bool
+):
+    """A purge takes a minute; what lasts, comes by turns, or stands beside users who are not served does not pass."""
+    began = [ONSET + timedelta(minutes=one) for one in bad_minutes]
+    rows = [
+        {**row, "message": "cache miss key=b"}
+        if any(one <= row["at"] < one + timedelta(minutes=1) for one in began)
+        else row
+        for row in lookups(0.97, 0.97)
+    ]
+    edge = edge_of({"/api/browse": (0.0 if serves else 0.5, 503)})
+    (found,) = (one for one in cache.cache(case(logs=rows, edge=edge)) if one.id == "cache/hit-rate")
+    strengths = [one.strength for one in found.signals]
+    assert ("by now as many as before" in found.claim) == over
+    assert strengths == [] or (max(strengths) < 0.4) == over
+
+
 def test_figures_of_the_infra_service_are_no_evidence():
     """Its hit figures are of its own key, and its means of the last busy hour: a low one proves nothing."""
     part = Part(name="kv", state=None, figures={"cacheHits": 1.0, "cacheMisses": 99.0, "avgReadLatency": 900.0})
@@ -1117,6 +1139,22 @@ def test_words_of_real_systems_are_known_by_kind(text: str, service: str, compon
     """Servers, runtimes, browsers and client libraries say it in their own words; the place helps."""
     told = signals(kinds.kinds(case(logs=entries(text, service=service, component=component))))
     assert signal in told, told
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("profile cache cold for genre 4, filled", False),
+        ("the cache was empty after the purge, warmed up in 40 ms.", False),
+        ("cache is empty", True),
+        ("cache cold, filled too slowly: kv put timed out", True),
+        ("cache is cold and cannot be filled", True),
+        ("kv cache empty, not filled", True),
+    ],
+)
+def test_a_cache_that_was_cold_and_is_filled_is_no_trouble(text: str, told: bool):
+    """That is what a cache is for; the same words with another end are a fault."""
+    assert ("cache_errors" in signals(kinds.kinds(case(logs=entries(text, service="pitch", level="warn"))))) == told
 
 
 def test_what_a_visitor_typed_is_not_what_the_platform_says():

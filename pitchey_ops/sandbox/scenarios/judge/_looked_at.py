@@ -55,6 +55,7 @@ LOOKED_AT = frozenset(
         "road_quiet_half",
         "ship_read_twice",
         "ship_rolled_out",
+        "still_search_release",
         "tables_dropped",
         "tables_other_type",
         "tardy_other_plan",
