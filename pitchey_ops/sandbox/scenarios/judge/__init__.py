@@ -8,6 +8,7 @@ from . import (
     credentials,
     gone,
     intruders,
+    lull,
     masses,
     network,
     newcomers,
@@ -50,6 +51,7 @@ _WRITTEN: tuple[Scenario, ...] = (
     *unsure.SCENARIOS,
     *newcomers.SCENARIOS,
     *stillness.SCENARIOS,
+    *lull.SCENARIOS,
 )
 
 CONTROL_SEEDS = 3
