@@ -29,8 +29,17 @@ settings.load_profile("ours")
 for _name in [name for name in os.environ if name.startswith("PITCHEY_OPS_")]:
     del os.environ[_name]  # what a person has set at home must not decide what the tests say
 
-TOGETHER = frozenset({"test_broken_notebooks.py", "test_chaos.py", "test_lab_browser.py"})
-"""Files whose tests all run in one worker process: they share servers or runs that are dear to start."""
+TOGETHER = {
+    "test_broken_notebooks.py": "many kernels",
+    "test_lab_browser.py": "many kernels",
+    "test_chaos.py": "many workers",
+}
+"""
+Files whose tests all run in one worker process: they share servers or runs that are dear to start.
+
+Those of one group come one after the other: beside three runs at a time a page that is loaded again waits for its
+kernel longer than JupyterLab does.
+"""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -47,7 +56,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class ByFile(LoadGroupScheduling):
         def _split_scope(self, nodeid: str) -> str:
             path = nodeid.partition("::")[0]
-            return path if Path(path).name in TOGETHER else super()._split_scope(nodeid)
+            return TOGETHER.get(Path(path).name) or super()._split_scope(nodeid)
 
     return ByFile(config, log)
 
