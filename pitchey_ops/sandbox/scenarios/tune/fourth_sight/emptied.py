@@ -17,7 +17,7 @@ def _warming(b: Builder, key: str, seconds: float, add_ms: float) -> Span:
 def emptied_and_told(b: Builder) -> Told:
     """Keys get a new form, so all old ones are dropped; each miss is logged until the new ones are there."""
     at_hour(b, 15.2)
-    audited(b, "keys", b.onset_ms, "cache purge all (key format v7, announced in #platform, dana)")
+    audited(b, "keys purge", b.onset_ms, "cache purge all (key format v7, announced in #platform, dana)")
     span = _warming(b, "keys", b.between("keys", 60, 95), 160.0)
     told(b, "keys", "cache", "kv", 110.0, span, "cache miss pitch:{id}, filled from database in {ms} ms", level="warn")
     return Told()
@@ -26,7 +26,9 @@ def emptied_and_told(b: Builder) -> Told:
 def emptied_with_figures(b: Builder) -> Told:
     """After a purge of pages the cache counts its hits aloud, and finds them few for a minute."""
     at_hour(b, 11.4)
-    audited(b, "pages", b.onset_ms, "purge everything on pitchey.com (new header, change 4471, agreed with on-call)")
+    audited(
+        b, "pages purge", b.onset_ms, "purge everything on pitchey.com (new header, change 4471, agreed with on-call)"
+    )
     span = _warming(b, "pages", b.between("pages", 50, 80), 320.0)
     told(
         b,
@@ -47,7 +49,7 @@ def emptied_with_figures(b: Builder) -> Told:
 def emptied_and_felt(b: Builder) -> Told:
     """The whole edge forgets; for a minute the first visitors of each page wait for nearly a second more."""
     at_hour(b, 19.7)
-    audited(b, "edge", b.onset_ms, "purge everything by api token deploy-bot (rebrand, go-live 19:40)")
+    audited(b, "edge purge", b.onset_ms, "purge everything by api token deploy-bot (rebrand, go-live 19:40)")
     span = _warming(b, "edge", b.between("edge", 45, 75), 780.0)
     told(b, "edge", "browse", "render", 60.0, span, "cache miss for list {hex}, rendered in {slow_ms} ms", level="info")
     return Told()
@@ -56,7 +58,7 @@ def emptied_and_felt(b: Builder) -> Told:
 def emptied_and_waited(b: Builder) -> Told:
     """Pages and lists are forgotten at a quiet moment; the first ones to ask wait two seconds, a minute long."""
     at_hour(b, 10.6)
-    audited(b, "all", b.onset_ms, "purge everything: images moved to new names (announced, ticket 5120)")
+    audited(b, "all purge", b.onset_ms, "purge everything: images moved to new names (announced, ticket 5120)")
     span = Span(b.onset_ms, b.onset_ms + int(b.between("all", 50, 75) * 1000))
     b.edge_cache.append((READ, span, 0.05))
     fx.slow(b, Slow(key="all", hits=fx.of(READ, 0.9), span=span, factor=1.2, add_ms=b.between("add", 1400, 2300)))
