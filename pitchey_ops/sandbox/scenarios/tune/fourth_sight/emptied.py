@@ -26,9 +26,7 @@ def emptied_and_told(b: Builder) -> Told:
 def emptied_with_figures(b: Builder) -> Told:
     """After a purge of pages the cache counts its hits aloud, and finds them few for a minute."""
     at_hour(b, 11.4)
-    audited(
-        b, "pages purge", b.onset_ms, "purge everything on pitchey.com (new header, change 4471, on-call knows)"
-    )
+    audited(b, "pages purge", b.onset_ms, "purge everything on pitchey.com (new header, change 4471, on-call knows)")
     span = _warming(b, "pages", b.between("pages", 50, 80), 320.0)
     told(
         b,
