@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pitchey_ops.errors import RecordError, UsageError
@@ -235,7 +235,7 @@ def test_damaged_or_ambiguous_evidence_is_refused() -> None:
 # ── signatures ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=25)
 @given(_EXCHANGES, st.lists(st.integers(0, 3), max_size=6))
 def test_what_is_packed_on_the_way_is_what_the_whole_record_gives(
     tmp_path_factory: pytest.TempPathFactory, exchanges: list[Exchange], looks: list[int]
