@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from ..models.observation import Observed
+from ._levels import HARD, WARNED
 from ._new_warnings import ENDS, GRAVE, HARM, UNREAD
 from .case import Case
 
@@ -32,20 +33,6 @@ RESULT = r"(?i)\b(?:ok|done|succe(?:ss|eded)\w*|queued|committed|" + ENDS + r")\
 WORKS_MIN = 3
 """Other entries since the first such line, from which a service is seen at work."""
 WORKS_ON = 0.6
-LOUD = (
-    "error",
-    "fatal",
-    "critical",
-    "err",
-    "crit",
-    "severe",
-    "alert",
-    "emerg",
-    "emergency",
-    "panic",
-    "warn",
-    "warning",
-)
 
 ELSEWHERE = r"(?i)(?:^|[-_./: ])(?:staging|stg|pre-?prod(?:uction)?|uat)(?:$|[-_./: \d])"
 """A name that says that it runs in another environment than the one that people use."""
@@ -70,7 +57,7 @@ def names_none(text: pl.Expr) -> pl.Expr:
 
 def works_beside(case: Case, service: str, first: datetime) -> bool:
     """Whether *service* is seen to do its other work since *first*, and no less of it than just before."""
-    quiet = case.frames.logs.filter((pl.col("service") == service) & ~pl.col("level").is_in(list(LOUD)))
+    quiet = case.frames.logs.filter((pl.col("service") == service) & ~pl.col("level").is_in([*HARD, *WARNED]))
     since = quiet.filter(pl.col("at").is_between(first, case.end, closed="left")).height
     start = max(case.frames.log_seen_from.get(service, case.counted_from), first - timedelta(hours=1))
     minutes = [(first - start).total_seconds() / 60, (case.now - first).total_seconds() / 60]

@@ -19,6 +19,7 @@ from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
 from ..models.observation import Observed
 from ..yaml_text import read_yaml
 from ._grouping import group_messages
+from ._levels import HARD, WARNED
 from ._masking import rough_keys
 from ._new_warnings import PAUSE_MIN, PAUSES, new_warnings
 from ._no_error import from_elsewhere, names_none, works_beside
@@ -552,9 +553,6 @@ QUERY = r"\?[^\s\"'<>]*"
 """A query string: what a visitor typed is not what the platform says."""
 
 
-WARNED = ("warn", "warning")
-HARD = ("error", "fatal", "critical", "err", "crit", "severe", "alert", "emerg", "emergency", "panic")
-"""Levels of errors: as our services write them, and as syslog (RFC 5424), Java and PostgreSQL do."""
 STATE = r"(?i)\b(durable objects?) storage\b"
 """What an object keeps beside the Worker is no object storage."""
 

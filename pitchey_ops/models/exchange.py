@@ -199,5 +199,6 @@ def _unpack(packed: Mapping[str, str]) -> bytes:
 
 
 def one_line(row: Mapping[str, Any]) -> bytes:
-    """Return *row* as one line of JSON, newline included."""
-    return json.dumps(row, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+    """Return *row* as one line of JSON, newline included; halves of characters, which a stranger may send, stay."""
+    text = json.dumps(row, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode("utf-8", "surrogatepass") + b"\n"

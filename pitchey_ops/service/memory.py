@@ -8,7 +8,7 @@ import sys
 
 
 def release_memory() -> None:
-    """Collect garbage and have the C library give free pages back, where it can (glibc); a few milliseconds."""
+    """Collect garbage and have the C library give free pages back, where it can (glibc); a tenth of a second."""
     gc.collect()
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
