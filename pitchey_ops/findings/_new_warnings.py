@@ -18,6 +18,7 @@ import polars as pl
 from ..models.finding import Finding, Severity
 from ..models.observation import Observed
 from ._grouping import group_messages
+from ._levels import WARNED
 from ._requests import LATE, route_of, z_score
 from .case import SIGN_IN, Case, observation_ids
 from .refused import of_strangers
@@ -118,7 +119,6 @@ CROWD_SHARE = 0.15
 CROWD_Z = 5.0
 SHOWN = 5
 TEXT_LIMIT = 500
-WARNED = ("warn", "warning")
 
 
 def _whole(case: Case, service: str | None) -> bool:
