@@ -365,7 +365,7 @@ def _without_strangers(case: Case, errors: pl.DataFrame) -> tuple[pl.DataFrame, 
     mine = errors.filter(theirs & (pl.col("at") >= case.window.start))
     if mine.is_empty():
         return errors, []
-    claim = f"{mine.height} warnings and errors of {', '.join(names)} say that they come from another environment"
+    claim = f"{mine.height} warnings and errors of {_named(names)} say that they come from another environment"
     return errors.filter(~theirs), [_told(mine, "elsewhere", f"{claim}: ask who sends them to our log")]
 
 
@@ -379,8 +379,14 @@ def _without_empty(case: Case, rest: pl.DataFrame) -> tuple[pl.DataFrame, list[F
     mine = mine.filter(pl.col("service").is_in(working))
     if mine.is_empty():
         return rest, []
-    claim = f"{mine.height} lines of {', '.join(working)} are written as errors and name none"
+    claim = f"{mine.height} lines of {_named(working)} are written as errors and name none"
     return rest.filter(~chosen), [_told(mine, "no-error", f"{claim}; their work goes on")]
+
+
+def _named(names: list[str]) -> str:
+    """Return the first three *names*, fenced: whoever writes a log names his service as he likes."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(f"“{name}”" for name in names[:3]) + more
 
 
 def _told(lines: pl.DataFrame, name: str, claim: str) -> Finding:
