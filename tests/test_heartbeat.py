@@ -15,7 +15,7 @@ from channels import Server
 from pitchey_ops.clock import FixedClock
 from pitchey_ops.evidence.ids import new_incident_id, new_run_id
 from pitchey_ops.service import db, orders
-from pitchey_ops.service.heartbeat import STUCK_AFTER, beat
+from pitchey_ops.service.heartbeat import STUCK_AFTER, beat, trouble
 from pitchey_ops.service.watch.config import WatchConfig
 from pitchey_ops.service.watch.keeper import Keeper
 from pitchey_ops.settings import Settings
@@ -74,6 +74,30 @@ def test_nothing_is_sent_when_alerts_would_not_become_reports(engine: sa.Engine,
         assert "due for 16 min" in stuck.why
         assert far.heads == []
     gone.dispose()
+
+
+@pytest.mark.parametrize("reason", ["alert", "watch"])
+def test_a_run_that_is_put_back_again_and_again_has_been_due_all_the_time(engine: sa.Engine, reason: str) -> None:
+    """An archive that takes nothing for hours: each start of the run is young, its alert is not."""
+    due = NOW + timedelta(minutes=5) if reason == "watch" else None
+    wanted = orders.RunOrder(
+        incident_id=new_incident_id(NOW), run_id=new_run_id(NOW), runbook="triage", severity="P1",
+        reason=reason, not_before=due,  # type: ignore[arg-type]
+    )  # fmt: skip
+    with engine.begin() as connection:
+        orders.place(connection, wanted, now=NOW)
+    began = due or NOW
+    if due is not None:
+        assert trouble(engine, lambda: [], NOW + timedelta(minutes=4)) == ""
+    with engine.begin() as connection:
+        orders.mark(connection, wanted.run_id, state="running", started_at=began)
+    found = []
+    for minute in range(0, 60, 12):  # ten minutes of patience, two of rest, as the engine does
+        at = began + timedelta(minutes=minute)
+        with engine.begin() as connection:
+            orders.mark(connection, wanted.run_id, state="placed", not_before=at + timedelta(minutes=12))
+        found.append(bool(trouble(engine, lambda: [], at + timedelta(minutes=11))))
+    assert found == [False, True, True, True, True]
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1/", "http://[::bad/", None])

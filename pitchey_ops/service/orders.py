@@ -51,6 +51,17 @@ orders = sa.Table(
     sa.Index("ix_ops_orders_state", "state", "not_before"),
 )
 
+_put_back = orders.c.not_before > orders.c.started_at
+due_since: sa.ColumnElement[datetime] = sa.type_coerce(
+    sa.case(
+        (_put_back & orders.c.reason.in_(("alert", "person")), orders.c.placed_at),
+        (_put_back, orders.c.started_at),
+        else_=sa.func.coalesce(orders.c.not_before, orders.c.placed_at),
+    ),
+    Utc,
+)
+"""Since when a run is due: one that was begun and put back for a while has been due all the time."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOrder:
@@ -154,11 +165,10 @@ def waiting(connection: sa.Connection) -> dict[OrderState, int]:
 
 def oldest_waiting(connection: sa.Connection, now: datetime) -> datetime | None:
     """Return since when the oldest order that is due waits for its report; None where none waits."""
-    due_at = sa.func.coalesce(orders.c.not_before, orders.c.placed_at)
     chosen = (
-        sa.select(sa.type_coerce(sa.func.min(due_at), Utc))
+        sa.select(sa.type_coerce(sa.func.min(due_since), Utc))
         .where(orders.c.state.in_(("placed", "queued", "running")))
-        .where(sa.type_coerce(due_at, Utc) <= now)
+        .where(due_since <= now)
     )
     found = connection.execute(chosen).scalar()
     return found if isinstance(found, datetime) else None

@@ -18,7 +18,7 @@ from ..db import reading
 from ..engine_tables import workers
 from ..incident_tables import incidents
 from ..notify import journal
-from ..orders import oldest_waiting, orders
+from ..orders import due_since, oldest_waiting, orders
 from ..state import State
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -78,11 +78,11 @@ class Service(Collector):
             depth = connection.execute(
                 sa.select(orders.c.severity, orders.c.state, sa.func.count())
                 .where(orders.c.state.in_(("placed", "queued", "running")))
-                .where(sa.or_(orders.c.not_before.is_(None), orders.c.not_before <= now))
+                .where(due_since <= now)
                 .group_by(orders.c.severity, orders.c.state)
             ).all()
             planned = connection.execute(
-                sa.select(sa.func.count()).where(orders.c.state == "placed", orders.c.not_before > now)
+                sa.select(sa.func.count()).where(orders.c.state == "placed", due_since > now)
             ).scalar_one()
             oldest = oldest_waiting(connection, now)
             opened = connection.execute(
@@ -141,12 +141,12 @@ class Service(Collector):
     def _finished(self, connection: sa.Connection) -> None:
         """Count the runs that ended since the last look, each once."""
         columns = (orders.c.run_id, orders.c.runbook, orders.c.state, orders.c.reason, orders.c.verdict)
-        times = (orders.c.placed_at, orders.c.not_before, orders.c.started_at, orders.c.ended_at)
+        times = (orders.c.placed_at, orders.c.started_at, orders.c.ended_at)
         chosen = sa.select(*columns, *times).where(orders.c.state.in_(("archived", "failed")))
         if self._since is not None:
             chosen = chosen.where(orders.c.ended_at > self._since - LATE)
         result = connection.execution_options(yield_per=READ_AT_ONCE).execute(chosen)
-        for run, runbook, state, reason, verdict, placed, due, started, ended in result:
+        for run, runbook, state, reason, verdict, placed, started, ended in result:
             if run in self._seen or ended is None:
                 continue
             self._seen[run] = ended
@@ -155,7 +155,7 @@ class Service(Collector):
             if started is not None:
                 self._took.add((ended - started).total_seconds())
             if reason == "alert" and state == "archived":
-                self._waited.add((ended - (due or placed)).total_seconds())
+                self._waited.add((ended - placed).total_seconds())
         keep = (self._since or datetime.now(UTC)) - 2 * LATE
         self._seen = {run: at for run, at in self._seen.items() if at > keep}
 
