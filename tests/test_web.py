@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import httpx
 import postgres_server
@@ -30,8 +31,11 @@ from web_service import NAME, TOKEN, Pages, alert, filled, ordered, ran, state_o
 
 from pitchey_ops.errors import ConfigError
 from pitchey_ops.evidence.archive import Archive
+from pitchey_ops.postmortem.calendar import respond_by
 from pitchey_ops.reports.page import page
 from pitchey_ops.runbooks.labels import labels
+from pitchey_ops.service import db, incidents
+from pitchey_ops.service.intake.routing import rules_of
 from pitchey_ops.service.own_errors import report_own_errors
 from pitchey_ops.service.web.access import Access, AccessConfig, load_access, next_place
 from pitchey_ops.service.web.headers import PAGE_POLICY
@@ -289,6 +293,36 @@ def test_people_acknowledge_set_severity_run_and_resolve(made: Made, client: htt
     assert client.post(f"{here}/severity", data={"form": form, "severity": "P0"}).status_code == 400
     assert client.post(f"{here}/run", data={"form": form, "runbook": "../x"}).status_code == 400
     assert client.post("/incidents/INC-20200101-000000-aaaa/resolve", data={"form": form}).status_code == 404
+
+
+def test_a_clock_that_a_person_sets_keeps_the_house_calendar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next business day ends when people there go home, whichever way the severity was set."""
+    folder = tmp_path / "outputs"
+    monkeypatch.setenv("PITCHEY_OPS_ARCHIVE", str(folder))
+    monkeypatch.setenv("PITCHEY_OPS_WEB_TOKEN", TOKEN)
+    monkeypatch.setenv("PITCHEY_OPS_BUSINESS_TIMEZONE", "America/New_York")
+    state = state_of(folder, load("sandbox"))
+    incident = alert(state, "Payments fail", service="payments", severity="P2")
+    with Pages(state) as pages, pages.client() as one:
+        form = form_of(one.get(f"/incidents/{incident}").text)
+        one.post(f"/incidents/{incident}/severity", data={"form": form, "severity": "P4"})
+    with db.reading(state.db) as connection:
+        found = incidents.incident(connection, incident)
+    assert found is not None
+    assert found.respond_by == respond_by("P4", found.clock_at, rules_of(state.settings).calendar)
+    assert found.respond_by.astimezone(ZoneInfo("America/New_York")).hour == 18
+
+
+def test_what_a_person_says_ended_it_is_kept_without_secrets(made: Made, client: httpx.Client) -> None:
+    """ "Rotated the key, it is ghp_… now" is written in a hurry."""
+    pages, _ = made
+    token = "ghp_" + "a1B2" * 9
+    here = f"/incidents/{alert(pages.state, 'Push fails', service='push')}"
+    form = form_of(client.get(here).text)
+    client.post(f"{here}/resolve", data={"form": form, "text": f"the key is {token} now"})
+    text = client.get(here).text
+    assert "the key is [redacted:github] now" in text
+    assert token not in text
 
 
 def test_one_click_labels_a_run_right_or_wrong(made: Made, client: httpx.Client) -> None:

@@ -24,10 +24,11 @@ from ...evidence import ids
 from ...panels.safe import FENCE_NOTE, visible
 from ...runbooks.catalogue import RUNBOOKS
 from ...runbooks.labels import label
-from ...runbooks.lifecycle import archive_of
+from ...runbooks.lifecycle import archive_of, redactor_of
 from .. import incidents as store
 from ..db import why
 from ..incident_models import LEVELS
+from ..intake.routing import rules_of
 from ..state import State
 from . import files, marks
 from .access import CLOSED, Access, Visitor, next_place
@@ -267,9 +268,16 @@ class Pages:
     def resolve(self, request: Request, visitor: Visitor, form: Mapping[str, str]) -> Response:
         """Close the incident's clocks."""
         incident = self._live(request)
-        words = form.get("text", "").strip()[:2000]
+        words = redactor_of(self.state.settings).text(form.get("text", "").strip()[:2000])
         with self.state.db.begin() as connection:
-            changed = store.resolve(connection, incident, visitor.name, self.state.clock.now(), text=words)
+            changed = store.resolve(
+                connection,
+                incident,
+                visitor.name,
+                self.state.clock.now(),
+                text=words,
+                rules=rules_of(self.state.settings),
+            )
         self.state.nudge()
         return _back(incident, "resolved" if changed else "unchanged")
 
@@ -279,7 +287,9 @@ class Pages:
         if level is None:
             raise Refused(400, "Nothing was changed", "The severity is one of P1, P2, P3, P4.")
         with self.state.db.begin() as connection:
-            changed = store.set_severity(connection, incident, level, visitor.name, self.state.clock.now())
+            changed = store.set_severity(
+                connection, incident, level, visitor.name, self.state.clock.now(), rules_of(self.state.settings)
+            )
         return _back(incident, "severity" if changed else "unchanged")
 
     def order(self, request: Request, visitor: Visitor, form: Mapping[str, str]) -> Response:
