@@ -166,6 +166,19 @@ def test_acknowledged_and_resolved_in_pagerduty_stop_and_close_our_clock(service
     assert "rolled back" in [event.entry.get("text") for event in told(service.engine, found.id)]
 
 
+@pytest.mark.parametrize("later", [timedelta(minutes=5), timedelta(hours=2)])
+def test_a_priority_that_is_set_on_what_is_over_opens_nothing(service: Service, later: timedelta) -> None:
+    """Priorities are corrected in the review; the incident is resolved all the same."""
+    service.post(senders.pagerduty(event_id="1"))
+    service.post(senders.pagerduty("incident.resolved", event_id="2", status="resolved"))
+    service.clock.turn(NOON + later)
+    priority = {"id": "PP", "summary": "P1"}
+    service.post(senders.pagerduty("incident.priority_updated", event_id="3", status="resolved", priority=priority))
+    (found,) = service.incidents()
+    assert found.state == "resolved"
+    assert [event.event for event in told(service.engine, found.id)][-1] == "noted"
+
+
 def test_an_incident_that_we_opened_in_pagerduty_is_known_again_by_its_key(service: Service) -> None:
     """The escalation of our own incident must not become a second one."""
     (found,) = [service.post(senders.plain()).json()["incidents"][0]]
@@ -468,6 +481,19 @@ def test_secrets_that_a_monitor_quotes_are_not_stored(service: Service) -> None:
     assert token not in entries + found.title
 
 
+def test_secrets_in_links_and_names_are_not_stored_either(service: Service) -> None:
+    """A link into a dashboard carries its key often enough."""
+    token = "ghp_" + "a1B2" * 9
+    more = {"link": f"https://grafana.example/d/x?from=now-1h&token={token}", "by": f"a {token}", "kind": f"k {token}"}
+    posted = service.post(senders.plain(service=f"payments {token}", **more)).json()["incidents"]
+    service.post(senders.plain(service=f"payments {token}", status="resolved", **more))
+    (found,) = service.incidents()
+    assert [found.id] == posted
+    entries = [dict(event.entry) for event in told(service.engine, found.id)]
+    assert token.lower() not in json.dumps([entries, found.service, found.resolved_by]).lower()
+    assert entries[0]["link"].startswith("https://grafana.example/d/x?from=now-1h&token=[redacted:")
+
+
 # ── quotas, an unwilling database ────────────────────────────────────────────────────────────────────────────────
 
 
@@ -635,6 +661,28 @@ def test_slacks_command_runs_a_runbook(service: Service) -> None:
     assert "longer than a day" in _says(service, f"run triage {found} 3d", 3)
     assert "Which runbook?" in _says(service, "run ../../etc/passwd", 4)
     assert len(service.incidents()) == 2
+
+
+def test_above_their_quota_people_open_no_incident_without_a_run(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ "Nothing was run" leaves nothing open behind it that a clock runs for."""
+    monkeypatch.setattr(incidents, "RUNS_BY_PEOPLE_PER_HOUR", 1)
+    assert "runs triage for INC-" in _says(service, "run triage", 1)
+    assert "Nothing was run" in _says(service, "run triage", 2)
+    (found,) = service.incidents()
+    assert "Nothing was run" in _says(service, f"run triage {found.id}", 3)
+    assert "there is no incident" in _says(service, "run triage INC-20200101-000000-aaaa", 4)
+    assert len(service.incidents()) == 1
+
+
+def test_what_ended_it_is_kept_without_secrets_from_slack_too(service: Service) -> None:
+    """Whoever pastes the new key into the command."""
+    token = "ghp_" + "a1B2" * 9
+    found = service.post(senders.plain()).json()["incidents"][0]
+    _says(service, f"resolve {found} the key is {token} now", 1)
+    entry = next(event.entry for event in told(service.engine, found) if event.event == "resolved")
+    assert entry["resolution"] == "the key is [redacted:github] now"
 
 
 @pytest.mark.parametrize("text", ["", "help", "dance", "ack INC-nonsense", "severity", "resolve", "status \x00 \u202e"])

@@ -120,7 +120,7 @@ class Intake:
                     raise Refused(401, "this very request came before; nothing was done")
                 return Reply(status=200, body={"status": "duplicate", "reason": "this delivery was stored before"})
             if reading.act is not None:
-                return reading.act(connection, now, rules)
+                return reading.act(connection, now, rules, self._redactor.text)
             return _reply(hook, incoming, [incidents.receive(connection, one, now, rules) for one in incoming])
 
         return work
@@ -128,7 +128,15 @@ class Intake:
     def _clean(self, told: Told) -> Told:
         """Take secrets out of what a monitor quotes before it is stored."""
         text = self._redactor.text
-        return replace(told, title=text(told.title), text=text(told.text) if told.text else "")
+        return replace(
+            told,
+            title=text(told.title),
+            text=text(told.text) if told.text else "",
+            kind=text(told.kind),
+            service=text(told.service) if told.service else told.service,
+            link=text(told.link) if told.link else told.link,
+            by=text(told.by) if told.by else "",
+        )
 
     def _room(self, hook: Hook, alerts: int, now: datetime) -> None:
         """Refuse what is above the sender's rate: it would fill the disk. Senders retry after a 503."""

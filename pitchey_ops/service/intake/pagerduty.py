@@ -97,6 +97,8 @@ def read(body: bytes, headers: Mapping[str, str], now: datetime) -> Reading:
     if status is None:
         return Reading(ignored=f"{event.event_type[:60]} changes nothing here")
     data = fitted(PagerDutyIncident, event.data)
+    if event.event_type == "incident.priority_updated" and data.status == "resolved":
+        status = "noted"  # somebody tidies up what is over: that opens nothing
     ours = data.incident_key if ids.is_incident_id(data.incident_key) else None
     told = Told(
         trouble=data.id,

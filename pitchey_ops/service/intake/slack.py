@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -130,8 +130,10 @@ class _Command:
         self._words = form.text.split()[:200]
         self._text = form.text
         self._now = now
+        self._clean: Callable[[str], str] = str
 
-    def __call__(self, connection: sa.Connection, now: datetime, rules: Rules) -> Reply:
+    def __call__(self, connection: sa.Connection, now: datetime, rules: Rules, clean: Callable[[str], str]) -> Reply:
+        self._clean = clean
         verb = self._words[0].lower() if self._words else "help"
         does = {
             "ack": self._ack,
@@ -177,10 +179,15 @@ class _Command:
         incident_id = next((word.rstrip(",.") for word in rest[1:] if word.upper().startswith("INC-")), None)
         window = " ".join(word for word in rest[1:] if not word.upper().startswith("INC-"))
         parameters: dict[str, Any] = {"window": bounded_window(window, now)} if window else {}
-        if incident_id is None:
-            title = f"{RUNBOOKS[book].title}: asked for in Slack"
-            incident_id = incidents.declare(connection, title=title, severity="P4", by=self._by, now=now, rules=rules)
-        run_id = incidents.order_run(connection, _known(incident_id), book, self._by, now, parameters=parameters)
+        with connection.begin_nested() as both:
+            if incident_id is None:
+                title = f"{RUNBOOKS[book].title}: asked for in Slack"
+                incident_id = incidents.declare(
+                    connection, title=title, severity="P4", by=self._by, now=now, rules=rules
+                )
+            run_id = incidents.order_run(connection, _known(incident_id), book, self._by, now, parameters=parameters)
+            if run_id is None:
+                both.rollback()  # an incident that nothing looks into is of no use to anybody
         if run_id is None:
             return _only_you("People asked for too many runs within this hour. Nothing was run.")
         return _everybody(f"{escape(self._by)} runs {book} for {_known(incident_id)} ({run_id}).")
@@ -191,7 +198,7 @@ class _Command:
         found = self._one(connection, rest, ("open", "acknowledged"))
         if isinstance(found, Reply):
             return found
-        done = words(" ".join(rest[1:]))
+        done = words(self._clean(" ".join(rest[1:])))
         if incidents.resolve(connection, found.id, self._by, now, text=done, rules=rules):
             return _everybody(f"{found.id} is resolved by {escape(self._by)}; a run checks whether it is over.")
         return _only_you(f"{found.id} was resolved before.")

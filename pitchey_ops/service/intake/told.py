@@ -80,8 +80,8 @@ class Reply:
 class Act(Protocol):
     """Something to be done for a person, in one transaction."""
 
-    def __call__(self, connection: sa.Connection, now: datetime, rules: Rules) -> Reply:
-        """Do it and return the answer."""
+    def __call__(self, connection: sa.Connection, now: datetime, rules: Rules, clean: Callable[[str], str]) -> Reply:
+        """Do it and return the answer; *clean* takes secrets out of what is kept."""
         ...
 
 
