@@ -37,8 +37,10 @@ from pitchey_ops.runbooks.labels import labels
 from pitchey_ops.service import db, incidents
 from pitchey_ops.service.intake.routing import rules_of
 from pitchey_ops.service.own_errors import report_own_errors
+from pitchey_ops.service.state import State
 from pitchey_ops.service.web.access import Access, AccessConfig, load_access, next_place
 from pitchey_ops.service.web.headers import PAGE_POLICY
+from pitchey_ops.service.web.reading import Reader
 from pitchey_ops.settings import load
 
 pytestmark = pytest.mark.slow
@@ -387,6 +389,23 @@ def test_the_first_page_says_state_severity_clock_and_verdict(client: httpx.Clie
     assert "⟪jwt expired at issuer &lt;b&gt;x&lt;/b&gt;⟫" in text
 
 
+def test_many_small_incidents_do_not_push_a_grave_one_out_of_sight(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever can forge alerts must not be able to hide one."""
+    folder = tmp_path / "outputs"
+    monkeypatch.setenv("PITCHEY_OPS_ARCHIVE", str(folder))
+    monkeypatch.setattr("pitchey_ops.service.web.reading.OPEN_SHOWN", 5)
+    state = state_of(folder, load("sandbox"))
+    now = datetime.now(UTC)
+    grave = alert(state, "Checkout is down", service="pay", severity="P1", at=now - timedelta(hours=2))
+    for n in range(6):
+        alert(state, f"note {n}", service=f"s{n}", severity="P4", at=now - timedelta(minutes=n))
+    shown = Reader(state).list_page()
+    assert (shown.open[0].id, len(shown.open)) == (grave, 5)
+    assert shown.trouble.startswith("More than 5 incidents are open")
+
+
 def test_running_and_stale_runs_look_different(made: Made, client: httpx.Client) -> None:
     """A run whose worker is gone must not look like one that works."""
     _, names = made
@@ -655,6 +674,18 @@ def test_health_is_alive_and_readiness_says_what_is_missing(tmp_path: Path, monk
         page_ = one.get("/")
         assert page_.status_code == 503
         assert "The database does not answer" in page_.text
+
+
+def test_whoever_asks_for_readiness_learns_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is answered to everybody."""
+    folder = tmp_path / "outputs"
+    monkeypatch.setenv("PITCHEY_OPS_ARCHIVE", str(folder))
+    state = State(settings=load("sandbox"), db=db.connect("postgresql://ops:s3cret-word@127.0.0.1:9/incidents"))
+    with Pages(state) as pages, pages.client(signed_in=False) as robot:
+        answer = robot.get("/readyz")
+    assert answer.status_code == 503
+    said = answer.json()["checks"]["database"]
+    assert said == "the database cannot be reached (Connection refused)"
 
 
 def test_a_fault_of_ours_is_a_page_with_the_same_guards_and_tells_nothing(

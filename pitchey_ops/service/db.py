@@ -10,6 +10,7 @@ uses `reading`, which waits for nobody.
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ BUSY_S = 30.0
 """How long a statement waits for another writer of SQLite."""
 IDLE_IN_TRANSACTION_S = 15
 """After so long PostgreSQL ends a session that holds a transaction open: a frozen worker must not keep its locks."""
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _CREATE_LOCK = 7_242_004  # PostgreSQL advisory lock; any number that nobody else uses
 
 metadata = sa.MetaData()
@@ -141,6 +143,8 @@ def why(exc: BaseException) -> str:
             return "the disk is full"
         if "readonly" in text or "unable to open" in text:
             return f"no right to write the database ({text})"
+    elif type(cause).__module__.startswith("psycopg") and getattr(cause, "sqlstate", None) is None:
+        return f"the database cannot be reached ({_QUOTED.sub('…', text.rpartition(': ')[2])[:200]})"
     return text[:300]
 
 

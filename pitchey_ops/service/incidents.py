@@ -285,10 +285,16 @@ def incidents(
     severities: Sequence[SeverityLevel] = (),
     service: str | None = None,
     before: datetime | None = None,
+    gravest_first: bool = False,
     limit: int = 100,
 ) -> list[Incident]:
-    """Return incidents, newest first; empty filters let all through."""
-    chosen = sa.select(t.incidents).order_by(t.incidents.c.opened_at.desc(), t.incidents.c.id.desc()).limit(limit)
+    """
+    Return incidents, newest first; empty filters let all through.
+
+    *gravest_first* is for whoever shows a part of what is open: many small ones must not push a P1 out of sight.
+    """
+    newest = (t.incidents.c.opened_at.desc(), t.incidents.c.id.desc())
+    chosen = sa.select(t.incidents).order_by(*([t.incidents.c.severity] if gravest_first else []), *newest).limit(limit)
     if states:
         chosen = chosen.where(t.incidents.c.state.in_(states))
     if severities:

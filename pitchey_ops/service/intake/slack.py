@@ -166,7 +166,9 @@ class _Command:
         if rest:
             found = self._one(connection, rest, ("open", "acknowledged", "resolved"))
             return found if isinstance(found, Reply) else _only_you(line(found, now))
-        open_ones = incidents.incidents(connection, states=("open", "acknowledged"), limit=SHOWN + 1)
+        open_ones = incidents.incidents(
+            connection, states=("open", "acknowledged"), gravest_first=True, limit=SHOWN + 1
+        )
         if not open_ones:
             return _only_you("No incident is open. That says what was reported, not that all is well.")
         lines = [line(one, now) for one in open_ones[:SHOWN]]

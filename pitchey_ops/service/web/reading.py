@@ -160,13 +160,18 @@ class Reader:
         if self.archive.root.is_dir():
             rows, trouble = self._find(Query(until=at), PAGE_SIZE + OPEN_SHOWN)
         with reading(self.state.db) as connection:
-            live = [] if before else store.incidents(connection, states=("open", "acknowledged"), limit=OPEN_SHOWN)
+            live: list[Incident] = []
+            if not before:
+                unresolved: tuple[store.IncidentState, ...] = ("open", "acknowledged")
+                live = store.incidents(connection, states=unresolved, gravest_first=True, limit=OPEN_SHOWN + 1)
             closed = store.incidents(connection, states=("resolved",), before=at, limit=PAGE_SIZE + 1)
             known = {one.id: one for one in closed}
             runs = _running(connection)
             told = [row for row in rows if row.incident not in known]
             left = _known(connection, [row.incident for row in told])
-        shown = [self._shown(one, now, runs) for one in live]
+        if len(live) > OPEN_SHOWN:
+            trouble = f"More than {OPEN_SHOWN} incidents are open; the gravest are shown. {trouble}".strip()
+        shown = [self._shown(one, now, runs) for one in live[:OPEN_SHOWN]]
         shown.sort(key=lambda one: (one.severity, one.clock is None or one.clock.css != "overdue", one.id))
         earlier = [self._shown(one, now, runs) for one in closed]
         earlier += [_kept(row) for row in told if row.incident not in left and row.incident != before]
