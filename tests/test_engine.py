@@ -7,8 +7,11 @@ import fcntl
 import json
 import os
 import pickle
+import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -573,6 +576,69 @@ def test_a_lost_session_is_taken_again_or_is_the_end(place: sa.Engine) -> None:
     cut()
     other.hold("w")
     assert not mine.held()
+
+
+@pytest.mark.parametrize("kind", ["sqlite"])
+@pytest.mark.parametrize("away", [True, False])
+def test_a_worker_is_not_killed_because_the_database_is_away(
+    place: sa.Engine, monkeypatch: pytest.MonkeyPatch, away: bool
+) -> None:
+    """Nobody can give a sign of life then; one that gives none while it could is killed."""
+    monkeypatch.setattr(serving, "HUNG_S", 1.5)
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    now = datetime.now(UTC)
+    row = {"executor": "x", "host": socket.gethostname(), "pid": process.pid, "beat": 1, "beat_at": now}
+    with place.begin() as connection:
+        connection.execute(sa.insert(workers).values(fenced=False, started_at=now, **row))
+    looks: list[int] = []
+    real = serving.reading
+
+    def looked(engine: sa.Engine) -> Any:
+        looks.append(1)
+        if away and len(looks) > 1:
+            raise sa.exc.OperationalError("select", None, Exception("gone"))
+        return real(engine)
+
+    monkeypatch.setattr(serving, "reading", looked)
+    crew = serving.Crew(0, place, None)
+    thread = threading.Thread(target=crew._wait, args=(process,), daemon=True)
+    thread.start()
+    try:
+        thread.join(6.0)
+        assert process.poll() == (None if away else -signal.SIGKILL)
+    finally:
+        crew._ended.set()
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("kind", ["sqlite"])
+def test_a_process_of_another_machine_with_the_same_number_is_another_one(
+    place: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In containers every first worker has the same number; what became of one says nothing about the others."""
+    monkeypatch.setattr(serving, "HUNG_S", 1.5)
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    now = datetime.now(UTC)
+    with place.begin() as connection:
+        row = {"pid": process.pid, "beat": 1, "beat_at": now, "fenced": False}
+        connection.execute(sa.insert(workers).values(executor="ours", host=socket.gethostname(), started_at=now, **row))
+        later = now + timedelta(seconds=5)
+        connection.execute(sa.insert(workers).values(executor="dead", host="elsewhere", started_at=later, **row))
+    crew = serving.Crew(0, place, None)
+    thread = threading.Thread(target=crew._wait, args=(process,), daemon=True)
+    thread.start()
+    try:
+        for _ in range(10):
+            with place.begin() as connection:
+                mine = workers.c.executor == "ours"
+                connection.execute(sa.update(workers).where(mine).values(beat=workers.c.beat + 1))
+            thread.join(0.5)
+        assert process.poll() is None
+    finally:
+        crew._ended.set()
+        process.kill()
+        process.wait()
 
 
 # --- start-up check -------------------------------------------------------------------------------------------

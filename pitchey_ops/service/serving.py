@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -68,8 +69,6 @@ def work(*, environment: str | None = None) -> int:
 
 def serve(*, host: str, port: int, workers: int | None, environment: str | None = None) -> int:
     """Serve hooks and page, with worker processes beside it, until SIGTERM or SIGINT; return the exit code."""
-    import socket
-
     import uvicorn
 
     _logging()
@@ -221,13 +220,17 @@ class Crew:
         beat, since = -1, time.monotonic()
         while process.poll() is None and not self._ended.is_set():
             self._ended.wait(1.0)
-            with suppress(SQLAlchemyError):
-                mine = (workers.c.pid == process.pid) & workers.c.stopped_at.is_(None)
-                chosen = sa.select(workers.c.beat).where(mine).order_by(workers.c.started_at.desc()).limit(1)
+            mine = (workers.c.host == socket.gethostname()[:255]) & (workers.c.pid == process.pid)
+            chosen = sa.select(workers.c.beat).where(mine, workers.c.stopped_at.is_(None))
+            chosen = chosen.order_by(workers.c.started_at.desc()).limit(1)
+            try:
                 with reading(self._engine) as connection:
                     found = connection.execute(chosen).scalar()
-                if found is not None and found != beat:
-                    beat, since = found, time.monotonic()
+            except SQLAlchemyError:
+                since = time.monotonic()  # who cannot look must not call a worker dead that cannot write either
+                continue
+            if found is not None and found != beat:
+                beat, since = found, time.monotonic()
             if beat >= 0 and time.monotonic() - since > HUNG_S:
                 log.warning("worker %d gives no sign of life; it is killed and started again", process.pid)
                 process.kill()
