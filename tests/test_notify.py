@@ -205,6 +205,21 @@ def test_an_answer_that_gets_lost_does_not_post_again(
         assert {one.state for one in journal.deliveries(connection, INCIDENT)} == {"sent"}
 
 
+def test_news_that_come_before_a_lost_answer_is_cleared_up_do_not_post_again(
+    far: FarSides, settings: Settings, engine: sa.Engine, quiet: None
+) -> None:
+    """Slack took the message, then could not be reached for ten minutes; meanwhile another look was told."""
+    notify.verdict(engine, settings, INCIDENT, values())
+    far.faults.append(("chat.postMessage", "lose"))
+    deliver(engine, settings, only="slack")
+    later_s = 600.0
+    with engine.begin() as connection:
+        root = journal.Wanted(part="root", rank=20, fresh=True)
+        journal.want(connection, "slack", INCIDENT, [root], time.time() + later_s)
+    deliver(engine, settings, later_s + 10, only="slack")
+    assert len(far.messages) == 1
+
+
 def test_a_process_killed_between_sending_and_noting_posts_once(
     far: FarSides, settings: Settings, engine: sa.Engine, quiet: None
 ) -> None:

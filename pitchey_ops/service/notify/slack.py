@@ -111,7 +111,7 @@ class Slack:
             return Sent(ref=job.ref)  # nothing to say before the first verdict
         stamp = job.ref
         if stamp is None and job.unsure:
-            stamp = self._find(self._history(job.made_at), job.key)
+            stamp = self._find(self._history(_since(task)), job.key)
         text, blocks = self.root_message(task.story)
         if not task.still_ours():
             return Later(why=LOST_LEASE, unsure=job.unsure)
@@ -246,7 +246,7 @@ class Slack:
 
     def _find_reply(self, task: Task) -> str | None:
         notice = task.story.notice(task.job.part)
-        pages = self._history(task.job.made_at) if task.root is None else self._replies(task.root)
+        pages = self._history(_since(task)) if task.root is None else self._replies(task.root)
         name = _file_name(notice) if notice is not None else ""
         return self._find(pages, task.job.key, name)
 
@@ -324,6 +324,11 @@ def _cut(text: str, limit: int) -> str:
 
 def _file_name(notice: Notice) -> str:
     return f"{notice.run_id}-chart.png"
+
+
+def _since(task: Task) -> float:
+    """Return since when a message can be there: it may have been queued anew since it was first sent."""
+    return min([task.job.made_at, *(one.at.timestamp() for one in task.story.notices[:1])])
 
 
 def _error(exc: SlackApiError) -> str:
