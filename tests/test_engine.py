@@ -30,10 +30,11 @@ from pitchey_ops.evidence.ledger import FileLedger, append_chained
 from pitchey_ops.evidence.manifest import RunFacts
 from pitchey_ops.evidence.verify import verify
 from pitchey_ops.models.report import Alert
-from pitchey_ops.service import db, engine, engine_archive, orders, serving
-from pitchey_ops.service.config import load_engine, secret
+from pitchey_ops.service import db, engine, engine_archive, orders, serving, steps
+from pitchey_ops.service.config import EngineConfig, load_engine, secret
 from pitchey_ops.service.engine_json import JsonSerializer, StoredError, harden
 from pitchey_ops.service.engine_tables import Claim, Fenced, at_step, claim, give_back, settle, settled, workers
+from pitchey_ops.service.kernels import KernelPool
 from pitchey_ops.service.takeover import DEAD_LOOKS, FileLiveness, PostgresLiveness, Watch
 from pitchey_ops.settings import load
 
@@ -437,6 +438,33 @@ def test_a_start_that_was_ended_on_purpose_does_not_count(place: sa.Engine) -> N
             mine = claim(connection, RUN, "a")
             assert (mine.token, mine.attempts) == (number, 1)
             give_back(connection, mine)
+
+
+def test_a_run_whose_record_brings_every_start_down_ends_with_a_report(archive: Path) -> None:
+    """Its record is damaged, or makes a fault of ours show: it must not go back into the queue for ever."""
+    place = db.connect(f"sqlite:///{archive}/.service/service.sqlite")
+    db.create(place)
+    config = EngineConfig(warm_kernels=0, attempts=3)
+    parts = steps.Parts(db=place, config=config, kernels=KernelPool(0), settings=lambda: load("sandbox"))
+    with place.begin() as connection:
+        wanted = orders.RunOrder(incident_id=INCIDENT, run_id=RUN, runbook="triage", severity="P2")
+        orders.place(connection, wanted, now=NOW)
+        mine = [claim(connection, RUN, "w") for _ in range(4)][-1]
+    before = engine_archive.make_work_folder(archive, RUN, 3)
+    row = {"record": "exchange", "key": "x", "salt": "x", "body_sha256": "0" * 64}
+    (before / "evidence.jsonl").write_text(json.dumps(row) + "\n")
+    sealed = steps.run(parts, mine, steps.plan(parts, RUN))
+    assert (sealed["failed"], sealed["ending"]) == (True, "kernel_died")
+    assert "no report could be made from what it had recorded" in sealed["detail"]
+    done = steps.archive(parts, mine, sealed)
+    report = json.loads((archive / INCIDENT / RUN / "report.json").read_bytes())
+    assert report["verdict"]["state"] == "inconclusive"
+    assert done["incident"] == INCIDENT
+    with db.reading(place) as connection:
+        row_ = orders.order_of(connection, RUN)
+    assert row_ is not None
+    assert row_.state == "failed"
+    place.dispose()
 
 
 # --- who is taken to be dead ----------------------------------------------------------------------------------

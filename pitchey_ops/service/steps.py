@@ -99,7 +99,17 @@ def run(parts: Parts, mine: Claim, chosen: Mapping[str, Any]) -> dict[str, Any]:
     given_up = mine.attempts > parts.config.attempts
     outcome = _give_up(root, mine, folder) if given_up else _execute(parts, prepared, row, packed)
     executed_s = time.monotonic() - began
-    built = build(prepared, outcome, executed_s=executed_s, packed=packed)
+    try:
+        built = build(prepared, outcome, executed_s=executed_s, packed=packed)
+    except OSError:
+        raise
+    except Exception as exc:
+        if not given_up:
+            raise
+        log.warning(
+            "%s: its last record makes no report (%s); it is closed without it", mine.run_id, type(exc).__name__
+        )
+        built = _without_record(root, mine, prepared, outcome, executed_s)
     extra: dict[str, Any] = {"starts": mine.attempts}
     if chosen["because"]:
         extra["instead_of"] = {"runbook": row.order.runbook[:60], "because": chosen["because"]}
@@ -256,6 +266,14 @@ def _give_up(root: Path, mine: Claim, folder: Path) -> Outcome:
         break
     detail = f"the worker died {mine.attempts - 1} times while it carried this run out; it is not tried again"
     return Outcome(ending="kernel_died", detail=detail)
+
+
+def _without_record(root: Path, mine: Claim, prepared: Prepared, outcome: Outcome, executed_s: float) -> Built:
+    """Build the bare report of a run whose record is what brings us down; earlier records are put beside it."""
+    engine_archive.make_work_folder(root, mine.run_id, mine.token)
+    prepared.context.write()
+    outcome = replace(outcome, detail=f"{outcome.detail}; no report could be made from what it had recorded")
+    return build(prepared, outcome, executed_s=executed_s)
 
 
 def _as_order(row: OrderRow, chosen: Mapping[str, Any]) -> Order:
