@@ -702,6 +702,16 @@ def test_what_strangers_wrote_pings_nobody_in_slack(service: Service) -> None:
     assert "&lt;!channel&gt;" in said
 
 
+def test_what_strangers_wrote_is_no_link_and_no_emoji_in_slack(service: Service) -> None:
+    """Slack makes links of bare addresses, and shows what is written to the left."""
+    service.post(senders.plain(title="Sign in again at https://evil.example/login :tada: \u202eabc"))
+    said = _says(service, "status", 1)
+    assert "evil.example" in said
+    assert "://" not in said
+    assert ":tada" not in said
+    assert "\u202e" not in said
+
+
 def test_a_button_acknowledges(service: Service) -> None:
     """The button below the message; its value is no authority beyond the name of the incident."""
     found = service.post(senders.plain()).json()["incidents"][0]

@@ -21,6 +21,7 @@ import sqlalchemy as sa
 
 from ...errors import UsageError
 from ...evidence import ids
+from ...panels.safe import slack as escape
 from ...runbooks.catalogue import RUNBOOKS
 from .. import incidents
 from ..incident_models import LEVELS, Incident, Rules
@@ -248,12 +249,6 @@ def line(one: Incident, now: datetime) -> str:
     else:
         clock = f"acknowledged by {escape(one.acknowledged_by)}" if one.acknowledged_by else one.state
     return f"*{one.id}* {one.severity} {one.state} · {escape(one.title[:150])}{escape(said)} · {clock}"
-
-
-def escape(text: str) -> str:
-    """Return *text* so that Slack shows it: no mention, link, channel ping or markup comes out of it."""
-    shown = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([*_~`])", "\N{ZERO WIDTH SPACE}\\1", shown)
 
 
 def _only_you(text: str) -> Reply:
