@@ -195,6 +195,13 @@ def test_what_is_not_over_stays_however_old(archive: Archive, engine: sa.Engine)
     assert let_go(archive, engine, labelled=True).incidents == (ids_of(0)[0],)
 
 
+def test_what_was_opened_again_stays_where_only_the_archive_knows_it(archive: Archive, engine: sa.Engine) -> None:
+    """The service's database may be a new one; the timeline says all the same that it was not over."""
+    archive.append(ids_of(1)[0], "timeline", {"event": "reopened", "why": "it fires again"}, NOW)
+    done = let_go(archive, engine)
+    assert dict(done.kept) == {ids_of(1)[0]: "its timeline says that it is open"}
+
+
 def gone_from_every_table(archive: Archive, engine: sa.Engine) -> None:
     old, young = alerted(engine, "old"), alerted(engine, "young", LATER - timedelta(days=2))
     closed(engine, old)

@@ -37,7 +37,7 @@ _DAYS = {"d": 1, "w": 7, "y": 365}
 _KEPT_TABLES = frozenset({"ops_ledger"})
 """Positions of runs in the ledger: they must never be given again."""
 _GRANTS_KEPT = timedelta(days=2)
-_OPENING = ("declared", "alert", "opened")
+_OPENING = ("declared", "alert", "opened", "reopened")
 _CLOSING = ("resolved", "resolve", "closed")
 
 
