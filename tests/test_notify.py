@@ -575,6 +575,26 @@ def test_a_page_that_joins_late_gets_the_notes_that_are_there(
     assert len(far.messages) == 2
 
 
+def test_a_storm_of_pages_is_taken_up_in_a_moment_and_each_incident_gets_its_notes_once(
+    far: FarSides, settings: Settings, engine: sa.Engine, quiet: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads the whole story once for each of thousands of pages holds up every alert that comes meanwhile."""
+    notify.archived(engine, settings, INCIDENT, RUN, HEAD, report=report(INCIDENT, RUN))
+    names = [f"PGR000000{n}" for n in range(3)]
+    with engine.begin() as connection:
+        for position in range(1, 301):
+            entry = {"event": "alert", "kind": "pagerduty.incident", "id": names[position % 3], "title": "x"}
+            row = {"incident_id": INCIDENT, "position": position, "at": datetime.now(UTC), "event": "alert"}
+            connection.execute(sa.insert(events).values(**row, entry=json.dumps(entry)))
+    read = []
+    story = journal.story
+    monkeypatch.setattr(journal, "story", lambda *given: (read.append(1), story(*given))[1])
+    assert notify.refresh(engine, settings, INCIDENT)
+    assert len(read) <= 3
+    deliver(engine, settings)
+    assert {name: len(far.notes[name]) for name in names} == dict.fromkeys(names, 2)
+
+
 def test_a_severity_that_a_person_lowered_stays_lowered_in_messages(
     far: FarSides, settings: Settings, engine: sa.Engine, quiet: None
 ) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from ..incident_tables import events, incidents
 from . import journal
 from .base import Notifier
-from .notice import CHANGES, PAGERDUTY_KIND, Kind, Notice, event_key, of_event, paged_by
+from .notice import CHANGES, PAGED_KEPT, PAGERDUTY_KIND, Kind, Notice, event_key, of_event, paged_by
 from .tables import notices
 
 FIRST_LOOK_S, LOOK_S = 24 * 3600.0, 600.0
@@ -50,11 +50,29 @@ def news(connection: sa.Connection, since: float) -> list[Notice]:
 
 
 def store(connection: sa.Connection, notifiers: Sequence[Notifier], told: Iterable[Notice]) -> None:
-    """Store notices, and the messages that they call for, in the caller's transaction."""
+    """
+    Store notices, and the messages that they call for, in the caller's transaction.
+
+    An incident of PagerDuty that joined before, or one too many, calls for nothing: in a storm there are thousands.
+    """
+    joined: dict[str, set[str]] = {}
     for notice in told:
         if not journal.tell(connection, notice):
             continue
+        mine = joined.get(notice.incident_id)
+        if notice.kind == "paged" and mine is not None and (_paged(notice) <= mine or len(mine) >= PAGED_KEPT):
+            continue
         story = journal.story(connection, notice.incident_id)
+        if notice.kind == "paged":
+            earlier = (one for one in story.notices if one.kind == "paged" and one.key != notice.key)
+            before = {name for one in earlier for name in _paged(one)}
+            joined[notice.incident_id] = before | _paged(notice)
+            if _paged(notice) <= before:
+                continue
         now = datetime.now(UTC).timestamp()
         for one in notifiers:
             journal.want(connection, one.name, notice.incident_id, one.wanted(story, notice), now)
+
+
+def _paged(notice: Notice) -> set[str]:
+    return set(notice.told.get("pagerduty") or ())
