@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -667,6 +668,32 @@ def test_a_process_of_another_machine_with_the_same_number_is_another_one(
         crew._ended.set()
         process.kill()
         process.wait()
+
+
+@pytest.mark.parametrize("kind", ["sqlite"])
+def test_a_worker_is_started_though_the_system_had_no_room_at_first(
+    place: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alerts are taken meanwhile: without a worker none of them would ever become a report."""
+    tries: list[int] = []
+    real = subprocess.Popen
+
+    def popen(command: list[str], **more: Any) -> subprocess.Popen[bytes]:
+        tries.append(1)
+        if len(tries) == 1:
+            raise OSError(11, "Resource temporarily unavailable")
+        return real([sys.executable, "-c", "import time; time.sleep(60)"])
+
+    monkeypatch.setattr(serving.subprocess, "Popen", popen)
+    crew = serving.Crew(1, place, None)
+    crew.start()
+    try:
+        until = time.monotonic() + 10
+        while not crew.pids() and time.monotonic() < until:
+            time.sleep(0.05)
+        assert len(crew.pids()) == 1
+    finally:
+        crew.stop(5.0)
 
 
 # --- start-up check -------------------------------------------------------------------------------------------

@@ -200,13 +200,11 @@ class Crew:
             with self._lock:
                 if self._ended.is_set():
                     return
-                process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                    self._command,
-                    # many threads would each keep a pool of freed memory of their own
-                    env={"MALLOC_ARENA_MAX": "2", **os.environ, "PITCHEY_OPS_SERVICE_CHILD": "1"},
-                    stdin=subprocess.DEVNULL,
-                )
-                self._processes[number] = process
+                process = self._started(number)
+            if process is None:
+                wait_s = min(RESTART_LONGEST_S, max(0.5, wait_s * 2))
+                self._ended.wait(wait_s)
+                continue
             self._wait(process)
             if self._ended.is_set():
                 return
@@ -215,6 +213,21 @@ class Crew:
             wait_s = RESTART_FIRST_S if lived_s > 30 else min(RESTART_LONGEST_S, max(0.5, wait_s * 2))
             log.warning("worker %d ended with status %s; it is started again", process.pid, process.returncode)
             self._ended.wait(wait_s)
+
+    def _started(self, number: int) -> subprocess.Popen[bytes] | None:
+        """Start a worker; None where the system has no room for one just now."""
+        try:
+            process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                self._command,
+                # many threads would each keep a pool of freed memory of their own
+                env={"MALLOC_ARENA_MAX": "2", **os.environ, "PITCHEY_OPS_SERVICE_CHILD": "1"},
+                stdin=subprocess.DEVNULL,
+            )
+        except OSError as exc:
+            log.warning("a worker could not be started (%s); it is tried again", exc.strerror)
+            return None
+        self._processes[number] = process
+        return process
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
         beat, since = -1, time.monotonic()
@@ -234,7 +247,8 @@ class Crew:
             if beat >= 0 and time.monotonic() - since > HUNG_S:
                 log.warning("worker %d gives no sign of life; it is killed and started again", process.pid)
                 process.kill()
-                process.wait(10.0)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(10.0)
 
 
 def _start(environment: str | None, *, hooks: bool = True) -> tuple[Settings, EngineConfig]:
