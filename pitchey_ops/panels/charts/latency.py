@@ -299,7 +299,8 @@ def measure_over_time(
         title += f" ({name(first_name)})"
     if limit is not None:
         bad = worst > limit if good == "low" else worst < limit
-        title += f"; worst {shown(worst)}, {'beyond' if bad else 'within'} the limit of {shown(limit)}"
+        side = "within" if not bad else "beyond" if good == "low" else "below"
+        title += f"; worst {shown(worst)}, {side} the limit of {shown(limit)}"
 
     def draw(figure: Figure, axes: Axes) -> None:
         handles = []

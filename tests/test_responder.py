@@ -1,0 +1,207 @@
+"""What a responder reads first must not contradict what stands below it, nor look calmer than it is."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import polars as pl
+import pytest
+from hand_cases import END, case
+from report_samples import FINDINGS, HYPOTHESES, MARKS, report
+from test_page import read
+
+from pitchey_ops.cli import _errors, _print
+from pitchey_ops.cli._look import Look
+from pitchey_ops.diagnosis.hypotheses import HYPOTHESES as CAUSES
+from pitchey_ops.drills.play import REHEARSED_AT, ask_world, drill_settings
+from pitchey_ops.findings.case import Case
+from pitchey_ops.models.finding import Finding, NotChecked, Severity
+from pitchey_ops.models.report import Impact
+from pitchey_ops.models.window import Window
+from pitchey_ops.panels.base import Column, Panel, Table
+from pitchey_ops.panels.charts.latency import cache_hit_rate
+from pitchey_ops.panels.charts.people import severity_clock
+from pitchey_ops.panels.charts.sight import FreshRow, coverage, freshness
+from pitchey_ops.panels.steps import plans, step_panel
+from pitchey_ops.panels.steps.plans import facts_of
+from pitchey_ops.panels.view import View
+from pitchey_ops.reports.page import page
+from pitchey_ops.runbooks.analyse import analyse
+from pitchey_ops.runbooks.catalogue import RUNBOOKS, runbook
+from pitchey_ops.sandbox.generate import build
+from pitchey_ops.steps import TO_DO, steps, steps_of
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def played(scenario: str, book: str, **parameters: Any) -> View:
+    """Return one runbook's investigation of a scenario, as panels see it."""
+    settings = drill_settings()
+    world = build(scenario, seed=0, now_ms=round(REHEARSED_AT.timestamp() * 1000), entries=20_000)
+    answers = ask_world(world, runbooks=[book], settings=settings)
+    asked = answers.asked
+    looked_at = Case(
+        window=answers.window, now=asked.now, frames=asked.frames, observations=asked.observations, settings=settings
+    )
+    return seen_by(looked_at, book, **parameters)
+
+
+def seen_by(looked_at: Case, book: str, **parameters: Any) -> View:
+    """Return a case as the panels of *book* see it."""
+    return View(
+        context=SimpleNamespace(alerts=(), incident_id="INC-20261123-120000-abcd"),
+        runbook=runbook(book),
+        settings=looked_at.settings,
+        case=looked_at,
+        analysis=analyse(looked_at, RUNBOOKS[book]),
+        parameters=parameters,
+    )
+
+
+def words_of(**changes: Any) -> str:
+    """Return what the sample report says with *changes*, on one line."""
+    return " ".join("".join(read(page(report(**changes))).text).split())
+
+
+# --- Panels ------------------------------------------------------------------------------------------------
+
+
+def test_no_panel_clears_of_attacks_while_another_accuses() -> None:
+    """“Nobody is accused” stood under the same question as “65 addresses accused”, two panels further down."""
+    view = played("credential_stuffing", "security")
+    panels = [step_panel(view, f"security.{one}") for one in ("brute-force", "injection", "bypass")]
+    assert len({panel.question for panel in panels}) == 3
+    guessing, *others = panels
+    assert "accused of" in guessing.title
+    assert "bypass" not in guessing.title  # many addresses are how they guess, as the panel about limits says
+    for panel in others:
+        assert "accused of something else" in " ".join(panel.notes)
+        assert panel.title.startswith(("Nobody is accused of ", "Nobody is suspected of "))
+
+
+def test_the_frontends_issues_are_new_where_the_finding_says_so() -> None:
+    """The onset is an estimate: an issue seen first a few seconds before it is news, as the rule says."""
+    view = played("asset_page", "frontend")
+    named = {finding.data["title"] for finding in view.rule("issues")}
+    panel = step_panel(view, "frontend.sentry")
+    assert panel.table is not None
+    stars = {row[1] for row in panel.table.rows if row[0] == "★"}
+    assert named
+    assert stars >= named & {row[1] for row in panel.table.rows}
+    assert not panel.title.startswith("None ")
+
+
+def test_a_block_list_that_is_longer_than_a_plan_says_so() -> None:
+    """“65 blocks are proposed” stood above “Block 50 addresses”, and nothing said where the others are."""
+    addresses = [f"23.62.136.{n}" for n in range(1, 61)]
+    view = played("brute_force", "security")
+    facts = dataclasses.replace(facts_of(view), blocks=tuple({"target": one, "reason": "x"} for one in addresses))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plans, "facts_of", lambda _: facts)
+        card = plans.card_of("security.block-ips", view)
+    assert "10 more are left out" in card.why
+
+
+def test_a_pool_that_only_logs_tell_of_is_told() -> None:
+    """“No data: pool figures” answered whether the pool is used up, under a verdict that says that it is."""
+    view = played("database_pool_exhausted", "database")
+    for step in ("database.pool", "database.metrics"):
+        panel = step_panel(view, step)
+        notes = " ".join(panel.notes)
+        assert "stand still since" not in notes
+        assert step != "database.pool" or "waiting for a database connection" in notes
+    slow = step_panel(played("database_slow", "database"), "database.slow-queries")
+    assert "slow or timed-out statements" in " ".join(slow.notes)
+
+
+@pytest.fixture(scope="module")
+def deployed() -> View:
+    """A bad deployment, as triage sees it."""
+    return played("bad_deployment", "triage", search="no entry holds this")
+
+
+def test_a_contradiction_names_who_says_what(deployed: View) -> None:
+    """It named an observation as what somebody says, and the edge's as that of the monitoring."""
+    panel = step_panel(deployed, "investigate.apm-summary")
+    assert panel.table is not None
+    said = {str(row[2]): str(row[1]) for row in panel.table.rows}
+    assert said["Monitoring reports healthy"].startswith("monitoring/health")
+    assert said["The APM summary shows no errors"].startswith("apm/summary")
+    assert all("requests fail" in str(row[4]) for row in panel.table.rows)
+    assert all("/" in str(row[3]) for row in panel.table.rows)
+
+
+def test_the_edge_beside_the_logs_is_a_contradiction_too(deployed: View) -> None:
+    """A finding of another form was left out, and the panel said that nothing contradicts."""
+    claim = "The edge counts 40% failing requests, the logs that can be seen 3%"
+    apart = Finding(
+        id="contradictions/edge-logs", rule="contradictions", claim=claim, severity=Severity.INFO,
+        evidence=("cloudflare_api/traffic/all", "r2/archive/pitch"),
+    )  # fmt: skip
+    analysis = dataclasses.replace(deployed.analysis, findings=(apart,))  # type: ignore[type-var]
+    panel = step_panel(dataclasses.replace(deployed, analysis=analysis), "investigate.apm-summary")
+    assert "40%" in panel.title
+    assert panel.table is not None
+    assert len(panel.table.rows) == 1
+
+
+def test_where_nothing_is_held_against_anything_no_agreement_is_claimed(deployed: View) -> None:
+    """Calm reports are held against failing requests only where enough of them fail."""
+    verdict = dataclasses.replace(deployed.analysis.verdict, impact=Impact(requests_failing_share=0.0))
+    analysis = dataclasses.replace(deployed.analysis, findings=(), verdict=verdict)  # type: ignore[type-var]
+    panel = step_panel(dataclasses.replace(deployed, analysis=analysis), "investigate.apm-summary")
+    assert "comparison" not in panel.title
+    assert panel.title.startswith("Nothing to hold against")
+
+
+def test_a_search_says_what_it_searched_for(deployed: View) -> None:
+    """“0 of 1,503 entries hold it. All of them, as they came.” says neither."""
+    panel = step_panel(deployed, "investigate.search")
+    assert "“no entry holds this”" in panel.title
+    assert panel.title.startswith("None of ")
+    assert "as they came" not in panel.sentence
+
+
+def test_what_a_check_of_the_monitoring_is_worth_is_told_of_that_check(deployed: View) -> None:
+    """Only two of its checks ask the API; KV and R2 are looked at directly."""
+    panel = step_panel(deployed, "investigate.health")
+    assert panel.table is not None
+    worth = {str(row[0]): str(row[3]) for row in panel.table.rows}
+    assert "missing route" in worth["monitoring: Database Health"]
+    assert "missing route" not in worth["monitoring: Storage Health"]
+
+
+def test_one_is_one() -> None:
+    """One row, entry, issue or source takes the singular."""
+    one = {"at": END - timedelta(minutes=3), "id": "a", "service": "database", "level": "warn",
+           "message": "slow query: select on messages took 3106 ms"}  # fmt: skip
+    view = seen_by(case(logs=[one]), "error_rate")
+    assert step_panel(view, "error-rate.database").title == "1 entry tells of the database"
+    silent = FreshRow(name="log: a", last_seen=NOON - timedelta(hours=1), expected_every_s=60.0)
+    flows = FreshRow(name="log: b", last_seen=NOON, expected_every_s=60.0)
+    assert freshness([silent, flows], NOON).title.startswith("1 of 2 is silent")
+
+
+def test_every_cut_source_is_named() -> None:
+    """“3 sources cut off: apm” hides two of them."""
+    cut = [
+        dataclasses.replace(one, name=name, coverage=dataclasses.replace(one.coverage, cut=True))
+        for one in report().sources if one.status == "observed" for name in ("apm", "logs")
+    ][:2]  # fmt: skip
+    title = coverage(cut, MARKS.window).title
+    assert "apm, logs" in title
+
+
+def test_a_rate_that_is_too_low_is_below_its_limit() -> None:
+    """“Beyond the limit of 80 %” of a hit rate of 50 % reads like praise."""
+    rows = [{"at": MARKS.window.start + timedelta(minutes=5 * n), "hits": 5, "misses": 5} for n in range(10)]
+    assert "below the limit of 80 %" in cache_hit_rate(pl.DataFrame(rows), MARKS).title
+
+
+def test_page_and_panel_agree_on_the_clock_without_an_alert() -> None:
+    """The one said that no clock runs, the other that it runs from the declaration."""
+    assert "clock runs from" in severity_clock("P2", since=None, at=NOON).title
+    assert "clock runs from" in words_of(alerts=())
