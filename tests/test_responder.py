@@ -205,3 +205,76 @@ def test_page_and_panel_agree_on_the_clock_without_an_alert() -> None:
     """The one said that no clock runs, the other that it runs from the declaration."""
     assert "clock runs from" in severity_clock("P2", since=None, at=NOON).title
     assert "clock runs from" in words_of(alerts=())
+
+
+# --- The first screen --------------------------------------------------------------------------------------
+
+
+def test_an_incident_is_not_led_by_nothing_is_wrong() -> None:
+    """That something is wrong is settled in an incident; “ahead: nothing is wrong” stood beside it."""
+    verdict = dataclasses.replace(report().verdict, state="incident", cause=None, confidence=0.54)
+    calm = dataclasses.replace(HYPOTHESES[0], id="none", confidence=0.46)
+    text = words_of(verdict=verdict, hypotheses=(calm, HYPOTHESES[1]))
+    assert "way of an all-clear" not in text
+    assert "not clearly enough" in text
+
+
+def test_who_is_hurt_is_told_where_no_request_fails() -> None:
+    """“0 % of requests fail, users: unknown” under an incident reads like nobody is hurt."""
+    verdict = dataclasses.replace(report().verdict, impact=Impact(requests_failing_share=0.0, users_affected=None))
+    issue = Finding(
+        id="issues/1", rule="issues", claim="New in Sentry: 148 events, 148 users, “x” (web)",
+        severity=Severity.WARNING, evidence=("sentry/issues/all",), data={"users": 148},
+    )  # fmt: skip
+    first = words_of(verdict=verdict, findings=(*FINDINGS, issue)).split("Cause")[0]
+    assert "148 met an error that is new in Sentry" in first
+    assert "but: New since the onset" in first
+    calm = words_of(verdict=dataclasses.replace(verdict, state="healthy", cause="none")).split("Cause")[0]
+    assert "but: " not in calm
+
+
+def test_the_uncertainty_is_that_of_the_finding() -> None:
+    """90 s became “2 min”, while the finding below said 90 s."""
+    assert "± 90 s" in words_of(verdict=dataclasses.replace(report().verdict, onset_uncertainty_s=90.0))
+    assert "± 20 min" in words_of(verdict=dataclasses.replace(report().verdict, onset_uncertainty_s=1200.0))
+
+
+def test_without_an_onset_what_changed_is_told_all_the_same() -> None:
+    """Releases are compared around an onset; that they are not must not hide that deployments were looked at."""
+    releases = NotChecked(rule="releases", because="there is no onset to compare releases around")
+    quiet = words_of(findings=(), not_checked=(releases,))
+    assert "Could not be told: there is no onset" not in quiet
+    assert "No finding speaks of a change" in quiet
+    blind = NotChecked(rule="deployments", because="cloudflare_api/deployments: unreachable")
+    assert "Could not be told: cloudflare_api/deployments" in words_of(findings=(), not_checked=(releases, blind))
+
+
+def test_every_next_step_says_what_to_do() -> None:
+    """“Connectivity” or “Link to the right dashboard page” tells nobody what comes next."""
+    named = {one.next_step for one in CAUSES} | {"outage.verify", "investigate.health", "initial.impact"}
+    for book in RUNBOOKS:
+        mine = [step.id for step in steps_of(book)]
+        named |= {one for one in mine if one.endswith((".watch", ".monitor"))}
+    assert set(TO_DO) <= set(steps())
+    for step in named - {"outage.rollback"}:
+        assert step in TO_DO, step
+    verdict = dataclasses.replace(report().verdict, next_step="database.connectivity")
+    assert TO_DO["database.connectivity"] in words_of(verdict=verdict)
+
+
+def test_a_single_row_of_many_columns_is_a_list() -> None:
+    """As a table the command to go on lay outside the page, on a desk and on a phone."""
+    columns = tuple(Column(name=f"c{n}") for n in range(8))
+    wide = Panel(id="a", question="q", title="t", sentence="s", table=Table(columns=columns, rows=(("x",) * 8,)))
+    assert '<dl class="kv record">' in page(report(), [wide])
+    gaps = dataclasses.replace(wide, table=Table(columns=columns, rows=(("x",) * 7 + ("",),)))
+    assert "<dt>c7</dt>" not in page(report(), [gaps])
+    two = dataclasses.replace(wide, table=Table(columns=columns, rows=(("x",) * 8, ("y",) * 8)))
+    assert '<dl class="kv record">' not in page(report(), [two])
+
+
+def test_a_runbook_without_a_score_says_so_on_the_first_screen() -> None:
+    """Nothing there read like a runbook that needs no mistrust."""
+    assert "How far to trust this: this runbook's score is not known here" in " ".join(
+        "".join(read(page(report(), extras={})).text).split()
+    )
