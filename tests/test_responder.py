@@ -278,3 +278,30 @@ def test_a_runbook_without_a_score_says_so_on_the_first_screen() -> None:
     assert "How far to trust this: this runbook's score is not known here" in " ".join(
         "".join(read(page(report(), extras={})).text).split()
     )
+
+
+# --- The command line --------------------------------------------------------------------------------------
+
+
+def test_a_window_over_midnight_names_both_days() -> None:
+    """“2026-11-29 16:36 to 16:36 UTC” looked like no time at all."""
+    look = Look(
+        command="errors", state="as before", outcome="fine", summary="", environment="sandbox", asked_at=NOON,
+        took_s=1.0, window=Window(start=NOON - timedelta(days=1), end=NOON), sections=(), notes=(), facts={},
+    )  # fmt: skip
+    assert "2026-11-22 12:00:00 to 2026-11-23 12:00:00 UTC" in _print._head(look)[1]
+
+
+def test_errors_that_nobody_saw_are_not_called_old() -> None:
+    """“0 errors in 0 entries, none of it new or rising” is an all-clear from nothing."""
+    users = Finding(
+        id="users/not-failing", rule="users", claim="0.0% of requests fail at the edge", severity=Severity.INFO,
+        evidence=("cloudflare_api/traffic/all",),
+        signals=(SimpleNamespace(name="users_not_failing", strength=1.0),),  # type: ignore[arg-type]
+    )  # fmt: skip
+    answered = case(observations={"cloudflare_api/traffic/all": SimpleNamespace()})  # type: ignore[dict-item]
+    services = [{"service": name, "seen_share": None} for name in "abc"]
+    nothing = {"entries": 0, "errors": 0, "share": None}
+    _, _, summary = _errors._conclusion(answered, {"users": [users]}, {}, services, nothing)
+    assert "new or rising" not in summary
+    assert "No log entry was seen; 3 of 3 services were not seen well enough" in summary

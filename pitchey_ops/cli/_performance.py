@@ -71,6 +71,7 @@ def performance(settings: Settings, window_text: str) -> Look:
     bad = serious(found)
     limit = settings.thresholds.p95_ms
     vantage = overall.get("vantage")
+    seen_by = f"from {vantage}" if vantage else "not seen"
     measured = overall.get("measurements") or 0
     if nobody_answered(case):
         state, outcome, summary = (
@@ -105,7 +106,7 @@ def performance(settings: Settings, window_text: str) -> Look:
         sections=(
             Section(
                 name="response_times",
-                title=f"Response times by {overall.get('by', 'route')} (from {vantage or 'nobody'}), slowest first",
+                title=f"Response times by {overall.get('by', 'route')} ({seen_by}), slowest first",
                 columns=(
                     ("group", str(overall.get("by", "route")), "text"),
                     ("n", "n", "count"),
