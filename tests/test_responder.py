@@ -19,6 +19,7 @@ from pitchey_ops.diagnosis.hypotheses import HYPOTHESES as CAUSES
 from pitchey_ops.drills.play import REHEARSED_AT, ask_world, drill_settings
 from pitchey_ops.findings.case import Case
 from pitchey_ops.models.finding import Finding, NotChecked, Severity
+from pitchey_ops.models.observation import Unavailable
 from pitchey_ops.models.report import Impact
 from pitchey_ops.models.window import Window
 from pitchey_ops.panels.base import Column, Panel, Table
@@ -115,6 +116,24 @@ def test_a_pool_that_only_logs_tell_of_is_told() -> None:
         assert step != "database.pool" or "waiting for a database connection" in notes
     slow = step_panel(played("database_slow", "database"), "database.slow-queries")
     assert "slow or timed-out statements" in " ".join(slow.notes)
+
+
+def test_errors_of_a_store_in_the_logs_speak_against_it() -> None:
+    """“Nothing speaks against KV and R2” stood below a verdict that R2 fails, where the service's own probe did not."""
+    view = played("storage_late", "performance")
+    assert any(finding.id.startswith("kinds/storage") for finding in view.rule("kinds"))
+    panel = step_panel(view, "performance.kv-r2")
+    assert "Nothing speaks against" not in panel.title
+    assert "object storage" in " ".join((panel.title, *panel.notes))
+
+
+def test_a_probe_without_an_answer_has_the_name_of_its_route() -> None:
+    """`health_db` is a name of ours; the route is /api/health/db, as in the row of a probe that was answered."""
+    silent = Unavailable(id="api/health_db/samples", source="api", reason="timeout", detail="no answer", at=END)
+    view = seen_by(case(observations={silent.id: silent}), "outage")
+    panel = step_panel(view, "outage.db-connectivity")
+    assert panel.table is not None
+    assert panel.table.rows[0][0] == "our probe of /api/health/db"
 
 
 @pytest.fixture(scope="module")
@@ -231,6 +250,20 @@ def test_who_is_hurt_is_told_where_no_request_fails() -> None:
     assert "but: New since the onset" in first
     calm = words_of(verdict=dataclasses.replace(verdict, state="healthy", cause="none")).split("Cause")[0]
     assert "but: " not in calm
+
+
+def test_where_nothing_answers_our_own_network_is_suspected_first() -> None:
+    """As the quick look says: eleven services that are down at once are seldom down."""
+    sources = tuple(dataclasses.replace(one, status="unavailable") for one in report().sources)
+    assert "it may be our own network" in words_of(sources=sources)
+    assert "it may be our own network" not in words_of()
+
+
+def test_an_even_prior_is_no_lead_for_an_all_clear() -> None:
+    """“Ahead: nothing is wrong (19 %), but something is in the way of an all-clear”, and nothing had been seen."""
+    verdict = dataclasses.replace(report().verdict, state="inconclusive", cause=None, confidence=0.19)
+    prior = dataclasses.replace(HYPOTHESES[0], id="none", confidence=0.19)
+    assert "way of an all-clear" not in words_of(verdict=verdict, hypotheses=(prior,))
 
 
 def test_the_uncertainty_is_that_of_the_finding() -> None:

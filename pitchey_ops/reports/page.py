@@ -318,7 +318,7 @@ def _seen_otherwise(report: Report) -> str:
     by_id = {finding.id: finding for finding in report.findings}
     for one, value in sorted(lead.parts, key=lambda part: -part[1]):
         found = by_id.get(one)
-        if found is None or value <= 0 or any(word in found.rule for word in CHANGE_SIGNS):
+        if found is None or value <= 0 or found.rule == "issues" or any(word in found.rule for word in CHANGE_SIGNS):
             continue
         if found.severity >= Severity.WARNING:
             before, quote, _ = split_quoted(found.claim)
@@ -334,7 +334,7 @@ def _why(report: Report) -> dict[str, Any]:
         lead = report.hypotheses[0] if report.hypotheses else None
         if verdict.state == "incident":  # that something is wrong is settled there; only what it is, is not
             lead = next((one for one in report.hypotheses if one.id != "none"), lead)
-        calm = lead is not None and lead.id == "none"
+        calm = lead is not None and lead.id == "none" and lead.confidence >= 0.5
         but = "but something is in the way of an all-clear" if calm else "not clearly enough"
         told = "" if lead is None else f"ahead: {_title(lead.id)} ({percent(lead.confidence)}), {but}"
         sure = f"that something is wrong: {percent(verdict.confidence)} sure" if verdict.state == "incident" else ""
@@ -378,7 +378,10 @@ def _unseen(report: Report, blind: Sequence[Mapping[str, str]]) -> dict[str, Any
     head = ", ".join(words[:3]) + (f" and {len(words) - 3} more" if len(words) > 3 else "")
     rules = len(report.not_checked)
     told = f"{rules} rule{'s' if rules != 1 else ''} could not be applied" if rules else ""
-    return _fact("Could not be seen", head or told, told if head else "", warn=True)
+    asked = [source for source in report.sources if source.status != "not_configured"]
+    nobody = len(asked) > 1 and all(source.status == "unavailable" for source in asked)
+    ours = "Nothing answered at all: it may be our own network." if nobody else ""
+    return _fact("Could not be seen", head or told, ours, told if head else "", warn=True)
 
 
 # --- cause, changes, findings -----------------------------------------------------------------------------

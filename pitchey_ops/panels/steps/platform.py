@@ -16,7 +16,13 @@ from ..view import View
 from ..words import count, percent, quoted
 from ._tables import told, with_notes
 
-PROBE_ROUTES = ("health", "health_db", "pitches", "auth_verify")
+ROUTES = {
+    "health": "/api/health",
+    "health_db": "/api/health/db",
+    "pitches": "/api/pitches",
+    "auth_verify": "/api/auth/verify",
+}
+PROBE_ROUTES = tuple(ROUTES)
 CONSTANT = "known to answer the same whatever happens: no evidence"
 VAGUE = "degraded stands for any HTTP error, a missing route too"
 VAGUE_CHECKS = ("API Health", "Database Health")
@@ -253,7 +259,7 @@ def _probe_rows(view: View, routes: tuple[str, ...]) -> list[tuple[Cell, ...]]:
         if found is None:
             continue
         if isinstance(found, Unavailable):
-            rows.append((f"our probe of {route}", found.reason.replace("_", " "), _why(found), "not seen"))
+            rows.append((f"our probe of {ROUTES[route]}", found.reason.replace("_", " "), _why(found), "not seen"))
             continue
         result: Any = found.value
         bad = sum(1 for s in result.samples if s.kind not in ("ok", "route_missing", "refused"))
