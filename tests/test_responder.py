@@ -106,7 +106,13 @@ def test_a_block_list_that_is_longer_than_a_plan_says_so() -> None:
     assert "10 more are left out" in card.why
 
 
-def test_a_pool_that_only_logs_tell_of_is_told() -> None:
+@pytest.fixture(scope="module")
+def slowed() -> View:
+    """A slow database, as its runbook sees it."""
+    return played("database_slow", "database")
+
+
+def test_a_pool_that_only_logs_tell_of_is_told(slowed: View) -> None:
     """“No data: pool figures” answered whether the pool is used up, under a verdict that says that it is."""
     view = played("database_pool_exhausted", "database")
     for step in ("database.pool", "database.metrics"):
@@ -114,7 +120,7 @@ def test_a_pool_that_only_logs_tell_of_is_told() -> None:
         notes = " ".join(panel.notes)
         assert "stand still since" not in notes
         assert step != "database.pool" or "waiting for a database connection" in notes
-    slow = step_panel(played("database_slow", "database"), "database.slow-queries")
+    slow = step_panel(slowed, "database.slow-queries")
     assert "slow or timed-out statements" in " ".join(slow.notes)
 
 
@@ -174,6 +180,17 @@ def test_where_nothing_is_held_against_anything_no_agreement_is_claimed(deployed
     panel = step_panel(dataclasses.replace(deployed, analysis=analysis), "investigate.apm-summary")
     assert "comparison" not in panel.title
     assert panel.title.startswith("Nothing to hold against")
+
+
+def test_the_chart_of_response_times_says_the_findings_figure(deployed: View) -> None:
+    """“P95 rose to 2,410 ms” stood above “P95 is 2,217 ms” of the same span."""
+    said = Finding(
+        id="latency/as-before", rule="latency", claim="P95 of response times is 1,234 ms", severity=Severity.INFO,
+        evidence=("r2/archive/pitch",), data={"p95_ms": 1_234.0},
+    )  # fmt: skip
+    analysis = dataclasses.replace(deployed.analysis, findings=(said,))  # type: ignore[type-var]
+    title = step_panel(dataclasses.replace(deployed, analysis=analysis), "investigate.response-time").title
+    assert "1,234 ms" in title
 
 
 def test_a_search_says_what_it_searched_for(deployed: View) -> None:
