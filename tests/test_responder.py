@@ -13,7 +13,7 @@ from hand_cases import END, case
 from report_samples import FINDINGS, HYPOTHESES, MARKS, report
 from test_page import read
 
-from pitchey_ops.cli import _errors, _print
+from pitchey_ops.cli import _errors, _performance, _print
 from pitchey_ops.cli._look import Look
 from pitchey_ops.diagnosis.hypotheses import HYPOTHESES as CAUSES
 from pitchey_ops.drills.play import REHEARSED_AT, ask_world, drill_settings
@@ -355,3 +355,21 @@ def test_errors_that_nobody_saw_are_not_called_old() -> None:
     _, _, summary = _errors._conclusion(answered, {"users": [users]}, {}, services, nothing)
     assert "new or rising" not in summary
     assert "No log entry was seen; 3 of 3 services were not seen well enough" in summary
+
+
+def test_a_rare_slow_route_is_among_the_slowest_and_told() -> None:
+    """Too few for a P95, it stood last of “slowest first”, or not at all, below “as fast as before”."""
+    at = {"service": "pitch", "level": "info", "message": "GET", "status": 200}
+    rows = [
+        {**at, "id": f"{route}{n}", "at": END - timedelta(minutes=59 - n), "url": f"/api/r{route}", "duration_ms": 40.0}
+        for route in range(25)
+        for n in range(24)
+    ]
+    rows += [
+        {**at, "id": f"slow{n}", "at": END - timedelta(minutes=9 - n), "url": "/api/checkout", "duration_ms": 9_000.0}
+        for n in range(5)
+    ]
+    routes, overall = _performance._times(case(logs=rows))
+    assert routes[0]["group"] == "/api/checkout"
+    assert routes[0]["p95_ms"] is None
+    assert overall["over_limit"] == 5
