@@ -387,7 +387,7 @@ def test_the_response_clock_is_the_written_runbooks() -> None:
     assert due("P4", friday).strftime("%A %d") == "Monday 23"
     late = severity_clock("P1", since=friday, at=friday + timedelta(minutes=20))
     assert "OVERDUE by 5 min" in late.title
-    assert "no clock runs" in severity_clock("P3", since=None, at=friday).title
+    assert "clock runs from the incident's declaration" in severity_clock("P3", since=None, at=friday).title
 
 
 def test_dollar_and_underscore_in_a_picture_are_plain_text() -> None:

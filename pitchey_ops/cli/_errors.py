@@ -176,6 +176,7 @@ def _by_route(case: Case) -> tuple[list[dict[str, Any]], str | None]:
 
 def _patterns(case: Case) -> list[dict[str, Any]]:
     rows = []
+    when = "%H:%M:%S" if case.window.start.date() == case.window.end.date() else "%d %b %H:%M:%S"
     for row in case.error_changes.head(SHOWN).iter_rows(named=True):
         news = "new" if row["is_new"] else "rising" if row["is_rising"] else "as before"
         rows.append(
@@ -184,7 +185,7 @@ def _patterns(case: Case) -> list[dict[str, Any]]:
                 "news": news if case.onset is not None else "no onset",
                 "service": row["service"],
                 "first_at": row["first_at"].isoformat(),
-                "last_at": f"{row['last_at']:%H:%M:%S}",
+                "last_at": f"{row['last_at']:{when}}",
                 "pattern": row["template"][:2000],
             }
         )
@@ -209,20 +210,29 @@ def _conclusion(
     bad = serious(found)
     users = next((f for f in found.get("users", ()) if f.signals), None)
     enough = [row for row in services if (row["seen_share"] or 0.0) >= SEEN_ENOUGH]
-    counted = f"{totals['errors']:,} errors in {totals['entries']:,} entries that were seen"
+    counted = f"{_count(totals['errors'], 'error')} in {_count(totals['entries'], 'entry', 'entries')} that were seen"
+    unseen = len(services) - len(enough)
+    part = f"; {unseen} of {_count(len(services), 'service')} were not seen well enough" if unseen else ""
     if bad:
         return "rising", "bad", f"{bad[0].claim}. {counted[0].upper()}{counted[1:]}."
     if users is None and (not services or len(enough) < len(services) / 2):
         return (
             "unknown",
             "unknown",
-            f"Cannot tell: {len(enough)} of {len(services)} services were seen well enough, and so were no requests of"
-            f" users; {counted}.",
+            f"Cannot tell: {len(enough)} of {len(services)} services were seen well enough, and no requests of users"
+            f" were seen; {counted}.",
         )
     if "users" in found and users is None and not enough:
         return "unknown", "unknown", f"Cannot tell: too little of the window was seen; {counted}."
     told = f"{users.claim}. " if users is not None else ""
-    return "as before", "fine", f"{told}{counted[0].upper()}{counted[1:]}, none of it new or rising."
+    if not totals["entries"]:
+        return "as before", "fine", f"{told}No log entry was seen{part}: what services log is not known."
+    news = "" if not totals["errors"] or case.onset is None else ", none of it new or rising"
+    return "as before", "fine", f"{told}{counted[0].upper()}{counted[1:]}{news}{part}."
+
+
+def _count(n: int, one: str, many: str = "") -> str:
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
 def _notes(case: Case, unable: dict[str, str]) -> tuple[str, ...]:

@@ -125,6 +125,7 @@ def full(settings: Settings) -> Look:
     from ..runbooks.asking import ask_live
     from ..runbooks.catalogue import runbook
     from ..runbooks.channels import live_channel
+    from ..steps import steps
 
     ready()
     began, started = time.monotonic(), now()
@@ -159,6 +160,8 @@ def full(settings: Settings) -> Look:
         }
         for source in analysis.sources
     ]
+    step = steps().get(verdict.next_step)
+    give = "" if verdict.onset_uncertainty_s is None else f" (± {verdict.onset_uncertainty_s:.0f} s)"
     return Look(
         command="health",
         state=state,
@@ -196,7 +199,9 @@ def full(settings: Settings) -> Look:
         notes=(
             *(f"Not seen: {words}." for words in analysis.unmet),
             *(f"Not checked: {item.rule} ({item.because})." for item in analysis.not_checked),
-            f"Next step: {verdict.next_step}.",
+            *((f"Since {verdict.onset:%Y-%m-%d %H:%M:%S} UTC{give}.",) if verdict.onset is not None else ()),
+            f"{verdict.severity} because {verdict.why_severity}.",
+            f"Next step: {verdict.next_step}{f': {step.to_do}' if step is not None else ''}.",
         ),
         facts={
             "full": True,

@@ -64,7 +64,10 @@ def cell(value: Any, kind: str) -> str:
 def _head(look: Look) -> list[str]:
     from ..panels.safe import terminal
 
-    window = f"{look.window.start:%Y-%m-%d %H:%M:%S} to {look.window.end:%H:%M:%S} UTC"
+    start, end = look.window.start, look.window.end
+    window = (
+        f"{start:%Y-%m-%d %H:%M:%S} to {end:{'%H:%M:%S' if end.date() == start.date() else '%Y-%m-%d %H:%M:%S'}} UTC"
+    )
     return [
         f"{look.state.upper()}  {terminal(look.summary, 600)}",
         f"{look.command}, {terminal(look.environment, 40)}, {window}, took {look.took_s:.1f} s",

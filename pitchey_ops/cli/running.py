@@ -89,13 +89,15 @@ def told(finished: Finished, *, as_json: bool, fail_on: str | None = None) -> in
 
 def _print(finished: Finished, verdict: dict[str, Any]) -> None:
     from ..panels.safe import terminal
+    from ..steps import steps
 
+    step = steps().get(verdict["next_step"])
     lines = [
         f"{verdict['state'].upper()}  {finished.report['incident']['severity']}  {verdict['summary']}",
         f"cause       {verdict['cause'] or 'not settled'} (confidence {verdict['confidence']:.0%})",
         f"onset       {verdict['onset'] or 'none found'}"
         + (f" +/- {verdict['onset_uncertainty_s']:.0f} s" if verdict["onset_uncertainty_s"] is not None else ""),
-        f"next step   {verdict['next_step']}",
+        f"next step   {verdict['next_step']}" + (f": {step.to_do}" if step is not None else ""),
     ]
     if finished.report["suspects"]:
         names = ", ".join(s["service"] for s in finished.report["suspects"][:3])

@@ -35,6 +35,8 @@ FINDINGS_SHOWN = 150
 EVIDENCE_SHOWN = 12
 """Evidence ids beside one finding."""
 PANELS_SHOWN = 60
+RECORD_FROM = 5
+"""Columns of a single row beyond which it is shown as a list: as a table, most of it would lie outside the page."""
 ROWS_SHOWN = 200
 
 STATE_WORDS = {"incident": "▲ INCIDENT", "healthy": "● HEALTHY", "inconclusive": "? INCONCLUSIVE"}
@@ -54,6 +56,13 @@ STEP_WORDS: dict[StepStatus, str] = {
     "person": "☐ for a person",
 }
 SEVERITY_WORDS = {Severity.CRITICAL: "‼ critical", Severity.WARNING: "! warning", Severity.INFO: "· info"}
+UNSCORED = "this runbook's score is not known here: read its verdict with care"
+LONG_GIVE_S = 600.0
+"""From here on an uncertainty is said in minutes; below, rounding would make another of it than findings say."""
+AROUND_AN_ONSET = frozenset({"releases"})
+"""Rules of change that compare around an onset: without one they say nothing, and nothing is missed of what changed."""
+FEW_FAIL = 0.001
+"""Share of failing requests below which who is hurt is told by something else, if by anything."""
 CHANGE_SIGNS = ("deployment", "change", "release", "rotation", "migration")
 
 
@@ -117,7 +126,7 @@ def page(report: Report, panels: Sequence[Panel] = (), *, extras: Mapping[str, A
         state=state,
         state_word=STATE_WORDS[state],
         severity=report.severity,
-        rehearsal=_rehearsal(more.get("rehearsal")),
+        rehearsal=_rehearsal(more.get("rehearsal")) or UNSCORED,
         summary=_claim(report.verdict.summary, 400),
         facts=_facts(report, more, blind),
         fence_note=Shown(FENCE_NOTE),
@@ -247,8 +256,8 @@ def _hint(cause: str) -> dict[str, Any]:
 def _next(step: str) -> dict[str, Any]:
     if not step:
         return _fact("Next step", "none named")
-    words = _step_words(step)
-    return _fact("Next step", _upper(words) or step, f"step {step}" if words else "")
+    known = all_steps().get(step)
+    return _fact("Next step", step if known is None else known.to_do, f"step {step}" if known is not None else "")
 
 
 def _since(report: Report) -> dict[str, Any]:
@@ -256,7 +265,9 @@ def _since(report: Report) -> dict[str, Any]:
     if onset is None:
         healthy = report.verdict.state == "healthy"
         return _fact("Since", "no onset found" if not healthy else "no onset: nothing changed for the worse")
-    around = f" ± {span_words(give)}" if give is not None and math.isfinite(give) else ""
+    around = ""
+    if give is not None and math.isfinite(give):
+        around = f" ± {f'{give:.0f} s' if give < LONG_GIVE_S else span_words(give)}"
     ago = (report.window_end - onset).total_seconds()
     return _fact(
         "Since",
@@ -274,21 +285,56 @@ def _hurt(report: Report) -> dict[str, Any]:
     people = (
         "users affected: unknown" if users is None else f"users affected: at least {users:,} in the logs that were read"
     )
+    if (met := _met_in_sentry(report)) > (users or 0):
+        people = (people if users is not None else "users affected:") + (
+            f"{'; ' if users is not None else ' '}{met:,} met an error that is new in Sentry"
+        )
     left = len(impact.routes) + len(impact.services) - len(impact.routes[:4]) - len(impact.services[:3])
     return _fact(
         "Who is hurt",
         head,
+        _seen_otherwise(report) if share is None or share < FEW_FAIL else "",
         people,
         f"and {left} more routes or services" if left > 0 else "",
         quoted=[*(_clip(one, 60) for one in impact.routes[:4]), *(_clip(one, 60) for one in impact.services[:3])],
     )
 
 
+def _met_in_sentry(report: Report) -> int:
+    """Return how many users met the new issue of Sentry that most did; 0 where none needs attention."""
+    told = [f.data.get("users") for f in report.findings if f.rule == "issues" and f.severity >= Severity.WARNING]
+    return max((users for users in told if isinstance(users, int) and not isinstance(users, bool)), default=0)
+
+
+def _seen_otherwise(report: Report) -> str:
+    """
+    Return what speaks most for the cause of an incident that failing requests do not tell of, in our own words.
+
+    “0 % of requests fail” would read like nobody is hurt, where pages do not load or somebody guesses passwords.
+    """
+    lead = next((one for one in report.hypotheses if one.id == report.verdict.cause), None)
+    if report.verdict.state != "incident" or lead is None:
+        return ""
+    by_id = {finding.id: finding for finding in report.findings}
+    for one, value in sorted(lead.parts, key=lambda part: -part[1]):
+        found = by_id.get(one)
+        if found is None or value <= 0 or found.rule == "issues" or any(word in found.rule for word in CHANGE_SIGNS):
+            continue
+        if found.severity >= Severity.WARNING:
+            before, quote, _ = split_quoted(found.claim)
+            words = before.rstrip(" ,:;(")
+            if words:
+                return f"but: {words}{' …' if quote else ''}"
+    return ""
+
+
 def _why(report: Report) -> dict[str, Any]:
     verdict = report.verdict
     if verdict.cause is None:
         lead = report.hypotheses[0] if report.hypotheses else None
-        calm = lead is not None and lead.id == "none"
+        if verdict.state == "incident":  # that something is wrong is settled there; only what it is, is not
+            lead = next((one for one in report.hypotheses if one.id != "none"), lead)
+        calm = lead is not None and lead.id == "none" and lead.confidence >= 0.5
         but = "but something is in the way of an all-clear" if calm else "not clearly enough"
         told = "" if lead is None else f"ahead: {_title(lead.id)} ({percent(lead.confidence)}), {but}"
         sure = f"that something is wrong: {percent(verdict.confidence)} sure" if verdict.state == "incident" else ""
@@ -332,7 +378,10 @@ def _unseen(report: Report, blind: Sequence[Mapping[str, str]]) -> dict[str, Any
     head = ", ".join(words[:3]) + (f" and {len(words) - 3} more" if len(words) > 3 else "")
     rules = len(report.not_checked)
     told = f"{rules} rule{'s' if rules != 1 else ''} could not be applied" if rules else ""
-    return _fact("Could not be seen", head or told, told if head else "", warn=True)
+    asked = [source for source in report.sources if source.status != "not_configured"]
+    nobody = len(asked) > 1 and all(source.status == "unavailable" for source in asked)
+    ours = "Nothing answered at all: it may be our own network." if nobody else ""
+    return _fact("Could not be seen", head or told, ours, told if head else "", warn=True)
 
 
 # --- cause, changes, findings -----------------------------------------------------------------------------
@@ -405,9 +454,10 @@ def _changes(report: Report, more: Mapping[str, Any], places: Mapping[str, int])
 
 
 def _no_change(report: Report) -> str:
-    missed = [one for one in report.not_checked if any(word in one.rule for word in CHANGE_SIGNS)]
-    if missed:
-        return f"Could not be told: {_clip(missed[0].because, 300)}"
+    missed = {one.rule: one.because for one in report.not_checked if any(word in one.rule for word in CHANGE_SIGNS)}
+    if "deployments" in missed or len(missed) > len(AROUND_AN_ONSET & missed.keys()):
+        rule = "deployments" if "deployments" in missed else next(r for r in missed if r not in AROUND_AN_ONSET)
+        return f"Could not be told: {_clip(missed[rule], 300)}"
     return (
         "No finding speaks of a change. That is no proof: only deployments and releases that a source lists are seen."
     )
@@ -518,12 +568,17 @@ def _panel_table(table: Table) -> dict[str, Any]:
             telemetry = column.telemetry and cell is not None
             cells.append({"text": Shown(text), "css": css, "telemetry": telemetry, "said": _parts(parts)})
         rows.append(cells)
+    record = []
+    if len(table.rows) == 1 and len(table.columns) > RECORD_FROM:
+        told = zip(table.columns, table.rows[0], rows[0], strict=True)
+        record = [(heading(column), cell) for column, value, cell in told if value != ""]
     return {
         "caption": table.caption,
         "columns": [{"heading": heading(c), "right": c.align == "right"} for c in table.columns],
         "rows": rows,
         "left": _left(len(table.rows), ROWS_SHOWN, "rows are not shown"),
         "size": f"{len(table.rows):,} row{'s' if len(table.rows) != 1 else ''}",
+        "record": record,
     }
 
 
@@ -604,7 +659,7 @@ def _provenance(report: Report, more: Mapping[str, Any]) -> list[tuple[str, str]
     if isinstance(more.get("duration_s"), int | float):
         rows.append(("Took", f"{more['duration_s']:.1f} s"))
     rehearsal = _rehearsal(more.get("rehearsal"))
-    rows.append(("Rehearsal", rehearsal or "this runbook's score is not known here: read its verdict with care"))
+    rows.append(("Rehearsal", rehearsal or UNSCORED))
     for name in ("versions", "provenance"):
         given = more.get(name)
         if isinstance(given, Mapping):

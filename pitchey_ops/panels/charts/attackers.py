@@ -56,6 +56,9 @@ def attackers(
     events: pl.DataFrame | None = None,
     looked: bool = False,
     why_empty: str = "",
+    question: str = "Who attacks, from where, with what?",
+    of: str = "",
+    elsewhere: int = 0,
 ) -> Panel:
     """
     Return the accused and the suspicious addresses, most active first.
@@ -66,14 +69,29 @@ def attackers(
         ``at`` and ``ip`` of the events behind *rows*: draws them over time.
     looked
         True: the logs were seen and searched, so that no rows means nobody found.
+    of
+        What *rows* were chosen by, e.g. ``guessing passwords``: nobody found is then said of that alone.
+    elsewhere
+        Addresses that are accused of something else, and are not among *rows*.
     """
-    question = "Who attacks, from where, with what?"
+    of_it = f" of {of}" if of else ""
+    others = (
+        (f"{count(elsewhere, 'address is', 'addresses are')} accused of something else: see the other panels.",)
+        if elsewhere
+        else ()
+    )
     if not rows and looked:
         return Panel(
             id="attackers",
             question=question,
-            title="No attacker found in what was seen",
-            sentence=why_empty or "Sign-ins and requests were searched for attack behaviour; none stands out.",
+            title=f"Nobody is suspected{of_it} in what was seen" if of else "No attacker found in what was seen",
+            sentence=why_empty
+            or (
+                "Every address that was seen was judged by what it did."
+                if of
+                else "Sign-ins and requests were searched for attack behaviour; none stands out."
+            ),
+            notes=others,
         )
     if not rows:
         return no_data("attackers", question, why_empty, what="sign-ins or requests to search")
@@ -89,7 +107,7 @@ def attackers(
             f"{name(accused[0].address)} is the most active"
         )
     else:
-        title = f"Nobody is accused; {count(len(ranked), 'address', 'addresses')} suspicious"
+        title = f"Nobody is accused{of_it}; {count(len(ranked), 'address', 'addresses')} suspicious"
     figure = None
     if events is not None and not events.is_empty():
         # frames hold no lone surrogates; an address that a stranger made up may
@@ -103,7 +121,7 @@ def attackers(
         title=title,
         sentence=(
             f"{len(accused)} accused, {len(ranked) - len(accused)} suspicious but not accused, "
-            f"{sum(row.events for row in ranked):,} events in all."
+            f"{count(sum(row.events for row in ranked), 'event')} in all."
         ),
         png=figure,
         alt="" if figure is None else f"Steps of attack events over time by address. {title}.",
@@ -139,7 +157,7 @@ def attackers(
             ),
             caption="Addresses by what they did; those that got in first.",
         ),
-        notes=(f"{left} more addresses are not shown.",) if left > 0 else (),
+        notes=(*((f"{left} more addresses are not shown.",) if left > 0 else ()), *others),
     )
 
 

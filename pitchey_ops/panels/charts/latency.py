@@ -30,6 +30,7 @@ def response_times(
     *,
     limit_ms: float = LIMIT_P95_MS,
     by: Literal["service", "route"] = "service",
+    after_ms: float | None = None,
     why_empty: str = "",
 ) -> Panel:
     """
@@ -40,6 +41,8 @@ def response_times(
     points
         Columns ``at`` (UTC), ``value`` or ``duration_ms`` (milliseconds), and *by* where known. Percentiles are
         taken of the points in each bin, not of percentiles.
+    after_ms
+        P95 since the onset where a finding says it: it leaves out what is not seen whole; a page holds one figure.
     """
     question = "How long do answers take, and where?"
     column = "value" if "value" in points.columns else "duration_ms"
@@ -49,6 +52,7 @@ def response_times(
     starts, width, p50, p95, kept = found
     whole = float(kept.get_column("value").quantile(0.95, "linear") or 0.0)
     before, after = _sides(kept, marks)
+    after = after_ms if after is not None and after_ms is not None else after
     if before is not None and after is not None and marks.onset is not None:
         verb = "rose" if after > 1.3 * before else "fell" if after < before / 1.3 else "stayed about"
         since = clock(marks.onset, marks.window)
@@ -299,7 +303,8 @@ def measure_over_time(
         title += f" ({name(first_name)})"
     if limit is not None:
         bad = worst > limit if good == "low" else worst < limit
-        title += f"; worst {shown(worst)}, {'beyond' if bad else 'within'} the limit of {shown(limit)}"
+        side = "within" if not bad else "beyond" if good == "low" else "below"
+        title += f"; worst {shown(worst)}, {side} the limit of {shown(limit)}"
 
     def draw(figure: Figure, axes: Axes) -> None:
         handles = []

@@ -59,7 +59,7 @@ def severity_clock(
     Parameters
     ----------
     since
-        The first alert; None: nobody was alerted, so no clock runs.
+        The first alert; None: nobody was alerted, so no time that is left can be told here.
     """
     question = "How long does the response clock still run?"
     promise = PROMISES[severity][1]
@@ -68,8 +68,8 @@ def severity_clock(
         return Panel(
             id="severity-clock",
             question=question,
-            title=f"{severity}: no clock runs, no alert was sent",
-            sentence=f"The promise for {severity} is a response {_within(severity)} of the alert.{reason}",
+            title=f"{severity}: no alert was sent; the clock runs from the incident's declaration",
+            sentence=f"The promise for {severity} is a response {_within(severity)}.{reason}",
         )
     end = due(severity, since)
     left = (end - at.astimezone(UTC)).total_seconds()

@@ -45,7 +45,10 @@ def coverage(sources: Sequence[SourceSeen], window: Window, *, why_empty: str = 
         title += f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         title += f"; {len(cut)} cut off" if cut else ""
     elif cut:
-        title = f"{count(len(cut), 'source')} cut off, newer entries may exist unseen: {name(cut[0].name, 28)}"
+        title = f"{count(len(cut), 'source')} cut off, newer entries may exist unseen: " + ", ".join(
+            name(one.name, 28) for one in cut[:3]
+        )
+        title += f" and {len(cut) - 3} more" if len(cut) > 3 else ""
     else:
         silent = sum(one.status == "no_data" for one in ranked)
         asked = sum(one.status != "not_configured" for one in ranked)
@@ -179,7 +182,8 @@ def freshness(rows: Sequence[FreshRow], now: datetime, *, why_empty: str = "", s
     if silent:
         longest = silent[0]
         since = "ever" if longest.last_seen is None else span_words(age(longest))
-        title = f"{len(silent)} of {len(ranked)} are silent; {name(longest.name)} for {since}"
+        is_ = "is" if len(silent) == 1 else "are"
+        title = f"{len(silent)} of {len(ranked)} {is_} silent; {name(longest.name)} for {since}"
     elif blind:
         title = f"Cannot tell for {len(blind)} of {len(ranked)}: their store is blind to recent entries"
     else:

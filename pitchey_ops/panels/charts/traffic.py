@@ -349,7 +349,7 @@ def live_tail(
         title=title,
         sentence=f"{count(total, 'event')} in {watched_s:.0f} s: {good:,} ended without an exception "
         f"({failed:,} of them with a 5xx), {bad:,} did not"
-        + (f", {gone:,} were given up by the client." if gone else "."),
+        + (f", {gone:,} {'was' if gone == 1 else 'were'} given up by the client." if gone else "."),
         png=style.picture(0.75 + 0.33 * len(drawn), draw),
         alt="Bars: " + "; ".join(f"{name(word)} {n}" for word, n in drawn),
         table=Table(

@@ -94,7 +94,7 @@ STEP_PANELS: Mapping[str, StepPanel] = {
     "database.connectivity": platform.db_connectivity,
     "database.pool": database.pool,
     "database.metrics": database.metrics,
-    "database.timeouts": logs.of_kinds("statement time-outs", "db_slow", "db_pool_saturated"),
+    "database.timeouts": logs.of_kinds("slow statements and time-outs of the database", "db_slow", "db_pool_saturated"),
     "database.logs": logs.of_service("database"),
     "database.leaks": database.leaks,
     "database.pool-restart": plans.plan_of("database.pool-restart"),

@@ -9,6 +9,7 @@ import polars as pl
 from ..base import Column, Panel, Table, no_data
 from ..charts.changes import deployments as deployments_chart
 from ..view import View
+from ..words import count
 
 
 def deployments(view: View) -> Panel:
@@ -29,17 +30,18 @@ def recent(view: View) -> Panel:
 
 
 def sentry(view: View) -> Panel:
-    """Show issues that are new since the onset."""
-    question = "What is new in Sentry since the onset?"
+    """Show issues that are new since shortly before the onset."""
+    question = "What is new in Sentry?"
     why = view.why_not("issues")
     if why:
         return no_data("sentry", question, why, what="issues")
     found = view.rule("issues")
+    when = "since shortly before the onset" if view.case.onset is not None else "in the window: no onset is known"
     if not found:
         return Panel(
             id="sentry",
             question=question,
-            title="Sentry lists nothing that is new since the onset",
+            title=f"Sentry lists nothing that is new {when}",
             sentence="Sentry lags by a minute or two and drops events over its quota: this is no all-clear.",
         )
     rows = tuple(
@@ -48,8 +50,8 @@ def sentry(view: View) -> Panel:
     return Panel(
         id="sentry",
         question=question,
-        title=f"{len(rows)} issues are new; the first has {rows[0][2]} events",
-        sentence="Issues first seen since shortly before the onset, most events first.",
+        title=f"{count(len(rows), 'issue is', 'issues are')} new; the first has {count(rows[0][2], 'event')}",
+        sentence=f"Issues first seen {when}, most events first.",
         table=Table(
             columns=(
                 Column(name="first seen", unit="UTC"),

@@ -38,7 +38,7 @@ def metrics(view: View) -> Panel:
     note = ""
     if stale is not None and stale.value.database is not None and stale.value.database.stale:
         age = stale.value.database.age_s
-        note = "The summary's database figures stand still" + ("" if age is None else f" since {age / 3600:,.1f} h")
+        note = "The summary's database figures stand still" + ("" if age is None else f" for {age / 3600:,.1f} h now")
     return with_notes(panel, note, *(f.claim for f in told(view, "database", "error-rate", "query-time")))
 
 
@@ -74,7 +74,8 @@ def slow_queries(view: View) -> Panel:
     blocking = server_table(view, "blocking")
     found = told(view, "database", "blocking", "long", "statements", "scans", "spans", "query-time", "log-durations")
     if blocking is None or blocking.is_empty():
-        return claims(view, "slow-queries", question, found, rules=("database",), what="slow or waiting statements")
+        panel = claims(view, "slow-queries", question, found, rules=("database",), what="slow or waiting statements")
+        return with_notes(panel, *(f.claim for f in told(view, "kinds", "db-slow", "db-locks")))
     panel = frame_panel(
         "slow-queries",
         question,

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import polars as pl
 
 from ...findings._grouping import group_messages
 from ...findings.assets import advice, on_the_wire
+from ...findings.case import Case
 from ...findings.kinds import FRONTEND_SERVICES
 from ..base import Cell, Column, Panel, Table, no_data
 from ..charts.latency import web_vitals
 from ..charts.people import PersonStep, checklist
 from ..view import View
+from ..words import count
 from . import changes
 from ._tables import with_notes
 from .performance import vitals_rows
 
 SHOWN = 30
+BEFORE_ONSET = timedelta(minutes=5)
 BROWSERS = (
     ("Edge", r"Edg(?:e|A|iOS)?/(\d+)"),
     ("Firefox", r"(?:Firefox|FxiOS)/(\d+)"),
@@ -83,7 +88,8 @@ def errors(view: View) -> Panel:
     return Panel(
         id="browser-errors",
         question=question,
-        title=f"{bad.height:,} errors in {table.height} patterns; the most frequent came {first['n']:,} times",
+        title=f"{count(bad.height, 'error')} in {count(table.height, 'pattern')};"
+        f" the most frequent came {count(first['n'], 'time')}",
         sentence=f"Errors among {logs.height:,} entries of browsers in the window; one example of each pattern.",
         table=Table(
             columns=(
@@ -100,23 +106,33 @@ def errors(view: View) -> Panel:
     )
 
 
+def _news_from(case: Case) -> datetime:
+    """
+    Return from when an issue is new: a little before the onset, whose moment is an estimate, else the whole window.
+
+    As the rule ``issues`` does: else a panel would say that nothing is new beside a finding that names it.
+    """
+    return case.onset.at - BEFORE_ONSET if case.onset is not None else case.window.start
+
+
 def sentry(view: View) -> Panel:
     """Show Sentry's issues of the frontend's projects, new ones first."""
     projects = set(view.settings.sentry_frontend_projects)
     frame = view.case.frames.issues.filter(pl.col("project").is_in(sorted(projects))) if projects else None
     if frame is None or frame.is_empty():
         return changes.sentry(view)
-    since = view.case.since
+    since = _news_from(view.case)
     table = frame.with_columns(new=pl.col("first_seen") >= since).sort(
         ["new", "count", "id"], descending=[True, True, False], nulls_last=True
     )
     new = int(table.get_column("new").sum())
+    when = "since shortly before the onset" if view.case.onset is not None else "in the window"
     return Panel(
         id="frontend-issues",
         question="Which frontend issues does Sentry list?",
-        title=f"{new} of {table.height} frontend issues are new since the onset"
+        title=f"{new} of {count(table.height, 'frontend issue')} {'is' if new == 1 else 'are'} new {when}"
         if new
-        else f"None of {table.height} frontend issues is new since the onset",
+        else f"None of {count(table.height, 'frontend issue')} is new {when}",
         sentence="Sentry lags by a minute or two and drops events over its quota: a short list is no all-clear.",
         table=Table(
             columns=(
@@ -217,7 +233,7 @@ def hotfix(view: View) -> Panel:
         else "no release of the site was seen"
     )
     likely = view.analysis.verdict.cause in ("frontend_build", "frontend_assets", "web_vitals_regression")
-    why = view.analysis.verdict.summary if likely else "the leading cause is another one: look at it first"
+    why = view.analysis.verdict.summary.rstrip(".") if likely else "the leading cause is another one: look at it first"
     account = view.settings.cloudflare_account
     place = f"https://dash.cloudflare.com/{account}/pages" if account else "https://dash.cloudflare.com"
     return checklist(

@@ -13,10 +13,12 @@ from ...findings.kinds import KINDS
 from ..base import Column, Panel, Table, no_data
 from ..charts.errors import PatternRow, error_patterns, errors_over_time
 from ..view import View
+from ..words import count, quoted
 
 ERROR_LEVELS = ("error", "fatal", "critical")
 PARTS = 24
 SHOWN = 30
+LOOKED_FOR = "Looked for in message, service, component, url and stack; what the store hides is not among them."
 
 
 def over_time(view: View) -> Panel:
@@ -48,6 +50,7 @@ def of_kinds(subject: str, *signals: str) -> Callable[[View], Panel]:
         logs = _window(view).filter(pl.col("level").is_in([*ERROR_LEVELS, "warn", "warning"]))
         if _window(view).is_empty():
             return no_data("kinds", question, _why_empty(view), what="log entries")
+        read = count(_window(view).height, "entry that was", "entries that were")
         text = pl.concat_str(
             pl.col("message").str.slice(0, 2000), pl.col("stack").str.slice(0, 300), separator=" ", ignore_nulls=True
         )
@@ -56,11 +59,11 @@ def of_kinds(subject: str, *signals: str) -> Callable[[View], Panel]:
             return Panel(
                 id="kinds",
                 question=question,
-                title=f"No errors of {subject} among the {_window(view).height:,} entries that were seen",
+                title=f"No errors of {subject} among the {read} seen",
                 sentence="Looked for by wording in errors and warnings; what the store hides is not among them.",
                 notes=_notes(view),
             )
-        return _table_of(view, hits, question, f"{hits.height:,} entries tell of {subject}")
+        return _table_of(view, hits, question, f"{count(hits.height, 'entry tells', 'entries tell')} of {subject}")
 
     return panel
 
@@ -82,7 +85,16 @@ def search(view: View) -> Panel:
             )
         ).fill_null(value=False)
     )
-    title = f"{hits.height:,} of {seen.height:,} entries hold it"
+    if hits.is_empty():
+        return Panel(
+            id="search",
+            question=question,
+            title=f"None of {count(seen.height, 'entry that was', 'entries that were')} seen holds {quoted(text, 60)}",
+            sentence=LOOKED_FOR,
+            notes=_notes(view),
+        )
+    holds = "holds" if hits.height == 1 else "hold"
+    title = f"{hits.height:,} of {count(seen.height, 'entry', 'entries')} {holds} {quoted(text, 60)}"
     return _table_of(view, hits, question, title)
 
 
@@ -110,7 +122,7 @@ def circuit_breakers(view: View) -> Panel:
     return Panel(
         id="breakers",
         question=question,
-        title=f"{len(rows)} services log a circuit breaker's state",
+        title=f"{count(len(rows), 'service logs', 'services log')} a circuit breaker's state",
         sentence="The newest entry of each service, as it came.",
         table=Table(
             columns=(
@@ -139,10 +151,11 @@ def _patterns(view: View, service: str | None) -> Panel:
                 what=f"entries of {service}",
             )
         if changes.is_empty():
+            was = "was" if seen.height == 1 else "were"
             return Panel(
                 id="patterns",
                 question=f"What goes wrong in the service {service}?",
-                title=f"No errors among the {seen.height:,} entries of {service} that were seen",
+                title=f"No errors among the {count(seen.height, 'entry', 'entries')} of {service} that {was} seen",
                 sentence="The window's entries of this service, as far as a source shows them.",
                 notes=_notes(view),
             )

@@ -168,7 +168,7 @@ def kv_r2(view: View) -> Panel:
                 rows.append((f"{name}: {part_name}" if prefix == "infra/health" else name, figures, worth))
         elif missing is not None and missing.reason != "not_asked":
             rows.append((name, f"{missing.reason.replace('_', ' ')}: {quoted(missing.detail)}", "not seen"))
-    found = view.rule("cache")
+    found = [*view.rule("cache"), *told(view, "kinds", "cache", "storage")]
     if not rows and not found:
         return no_data("kv-r2", question, view.why_not("cache") or view.why_unseen("infra"), what="figures of stores")
     bad = [f for f in found if f.signals]

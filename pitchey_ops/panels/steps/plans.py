@@ -73,7 +73,7 @@ def card_of(step: str, view: View) -> ActionCard:
         title=made.title,
         would=would,
         when=made.when,
-        why=made.why or made.why_not,
+        why="; note: ".join([made.why or made.why_not, *(made.warnings[-SHOWN:] if made.possible else ())]),
         risk=made.risk + (f" (reaches: {reach})" if reach else ""),
         undo=made.undo_words,
         command=f"pitchey-ops action plan {made.action} --incident {view.context.incident_id}",

@@ -6,16 +6,27 @@ from typing import Any
 
 import polars as pl
 
+from ...models.finding import Finding
 from ...models.observation import AnyObservation, Observed, Unavailable
 from ..base import Cell, Column, Panel, Table, no_data
 from ..charts.latency import database_pool
 from ..charts.sight import Contradiction
 from ..charts.sight import contradictions as contradictions_chart
 from ..view import View
-from ..words import quoted
+from ..words import count, percent, quoted
+from ._tables import told, with_notes
 
-PROBE_ROUTES = ("health", "health_db", "pitches", "auth_verify")
+ROUTES = {
+    "health": "/api/health",
+    "health_db": "/api/health/db",
+    "pitches": "/api/pitches",
+    "auth_verify": "/api/auth/verify",
+}
+PROBE_ROUTES = tuple(ROUTES)
 CONSTANT = "known to answer the same whatever happens: no evidence"
+VAGUE = "degraded stands for any HTTP error, a missing route too"
+VAGUE_CHECKS = ("API Health", "Database Health")
+"""Checks of the monitoring service that ask the API, and are ``degraded`` for whatever else than 200 (trap 17)."""
 
 
 def health(view: View) -> Panel:
@@ -50,21 +61,46 @@ def verify(view: View) -> Panel:
 def contradictions(view: View) -> Panel:
     """Show what the APM summary says beside what others counted."""
     summary = view.case.one("apm/summary")
-    rows = [
-        Contradiction(
+    rows = [_contradiction(finding) for finding in view.rule("contradictions")]
+    limit = view.settings.thresholds.error_share
+    why = view.why_not("contradictions") or ("" if summary is not None else view.why_unseen("apm"))
+    share = view.analysis.verdict.impact.requests_failing_share
+    if not rows and not why and share is not None and share < limit:
+        return Panel(
+            id="contradictions",
+            question="Do the vantage points agree?",
+            title=f"Nothing to hold against them: {percent(share)} of requests fail",
+            sentence=f"What the platform says of itself is held against the count of failing requests from"
+            f" {percent(limit)} on; below that, a calm report of its own proves nothing either way.",
+        )
+    return contradictions_chart(rows, compared=0 if why else 1, why_empty=why)
+
+
+def _contradiction(finding: Finding) -> Contradiction:
+    """Return a finding of the rule ``contradictions``: a calm report of the platform's, or the edge beside the logs."""
+    calm, between, counted = finding.claim.partition(", while ")
+    if between:
+        ids = [one for one in finding.evidence if finding.id.endswith(f"/{one.replace('/', '-')}")]
+        others = [one for one in finding.evidence if one not in ids]
+        return Contradiction(
             subject="share of failing requests",
-            one_says="; ".join(finding.evidence[:1]),
-            one=finding.claim.split(", while")[0],
-            other_says="edge or logs",
-            other=finding.claim.split(", while ")[-1],
-            believe="edge or logs",
+            one=", ".join(ids),
+            one_says=calm,
+            other=", ".join(others[:2]),
+            other_says=counted,
+            believe="the count of requests",
             why="the platform's own figures stand still or are constants",
         )
-        for finding in view.rule("contradictions")
-        if ", while " in finding.claim
-    ]
-    why = view.why_not("contradictions") or ("" if summary is not None else view.why_unseen("apm"))
-    return contradictions_chart(rows, compared=0 if why else 1, why_empty=why)
+    edge, _, logs = finding.claim.partition(", ")
+    return Contradiction(
+        subject="share of failing requests",
+        one=", ".join(one for one in finding.evidence if one.startswith("cloudflare_api/")),
+        one_says=edge,
+        other=", ".join([one for one in finding.evidence if not one.startswith("cloudflare_api/")][:2]),
+        other_says=logs,
+        believe="the edge",
+        why="it counts all requests, and the logs that can be seen hold a part of them",
+    )
 
 
 def cloudflare_status(view: View) -> Panel:
@@ -82,7 +118,7 @@ def cloudflare_status(view: View) -> Panel:
     return Panel(
         id="cloudflare",
         question=question,
-        title=f"Cloudflare reports {len(bad)} trouble(s) on what we use"
+        title=f"Cloudflare reports {count(len(bad), 'trouble')} on what we use"
         if bad
         else "Cloudflare reports what we use as operational",
         sentence="Written by people, so it lags behind; single data centres and parts that we do not use are left out.",
@@ -127,9 +163,9 @@ def firewall(view: View) -> Panel:
     return Panel(
         id="firewall",
         question=question,
-        title=f"{hurt:,} of {frame.height:,} events hit addresses from which signed-in users also succeed"
+        title=f"{hurt:,} of {count(frame.height, 'event')} hit addresses from which signed-in users also succeed"
         if hurt
-        else f"{frame.height:,} events, none from an address with signed-in users that were seen",
+        else f"{count(frame.height, 'event')}, none from an address with signed-in users that were seen",
         sentence="By rule; sampled by Cloudflare. Users whose log entries are hidden are not known here.",
         table=Table(
             columns=(
@@ -146,7 +182,11 @@ def firewall(view: View) -> Panel:
 
 
 def db_pool(view: View) -> Panel:
-    """Show the connection pool from figures that move; the platform's own are constants."""
+    """Show the connection pool from figures that move, and what logs tell of it; the platform's own are constants."""
+    return with_notes(_db_pool(view), *(f.claim for f in told(view, "kinds", "db-pool")))
+
+
+def _db_pool(view: View) -> Panel:
     live = view.case.one("database/connections")
     if live is not None:
         return _rows_of(view, "database/connections", "Is the database's connection pool used up?")
@@ -195,7 +235,7 @@ def _rows_of(view: View, prefix: str, question: str) -> Panel:
     return Panel(
         id="database",
         question=question,
-        title=f"{table.height} row(s) from the server itself",
+        title=f"{count(table.height, 'row')} from the server itself",
         sentence="Read-only, as the server gave it at the time of asking.",
         table=Table(
             columns=tuple(
@@ -219,7 +259,7 @@ def _probe_rows(view: View, routes: tuple[str, ...]) -> list[tuple[Cell, ...]]:
         if found is None:
             continue
         if isinstance(found, Unavailable):
-            rows.append((f"our probe of {route}", found.reason.replace("_", " "), _why(found), "not seen"))
+            rows.append((f"our probe of {ROUTES[route]}", found.reason.replace("_", " "), _why(found), "not seen"))
             continue
         result: Any = found.value
         bad = sum(1 for s in result.samples if s.kind not in ("ok", "route_missing", "refused"))
@@ -250,7 +290,7 @@ def _report_rows(view: View, only: str | None = None) -> list[tuple[Cell, ...]]:
     if isinstance(found, Observed):
         for check in found.value.checks:
             if only is None or check.name == only:
-                worth = CONSTANT if check.constant else "degraded stands for any HTTP error, a missing route too"
+                worth = CONSTANT if check.constant else VAGUE if check.name in VAGUE_CHECKS else "its own word"
                 rows.append((f"monitoring: {check.name}", quoted(check.state), quoted(check.details), worth))
     elif found is not None:
         rows.append(("monitoring/health", found.reason.replace("_", " "), _why(found), "not seen"))
@@ -301,11 +341,13 @@ def _report(view: View, question: str, rows: list[tuple[Cell, ...]]) -> Panel:
     asked = len(rows) - len(unseen)
     left = f"; {len(unseen)} not seen" if unseen else ""
     if bad:
-        title = f"{len(bad)} of {asked} do not{left}"
+        title = f"{len(bad)} of {asked} {'does' if len(bad) == 1 else 'do'} not{left}"
     elif asked:
         title = f"{asked} of {len(rows)} say so{left}" if unseen else f"All {asked} say so; see what each is worth"
     else:
         title = f"None of {len(rows)} was seen"
+    if len(rows) == 1 and asked:
+        title = "What was asked does not" if bad else "What was asked says so; see what that is worth"
     return Panel(
         id="reports",
         question=question,

@@ -54,6 +54,7 @@ def response_time(view: View) -> Panel:
         view.marks,
         limit_ms=view.settings.thresholds.p95_ms,
         by=by,  # type: ignore[arg-type]
+        after_ms=next((f.data["p95_ms"] for f in view.rule("latency") if "p95_ms" in f.data), None),
         why_empty=view.why_unseen("apm"),
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from ...findings.security import groups_of, plan
+from ...findings.security import LOGIN_KINDS, OTHER_KINDS, groups_of, plan
 from ..base import Cell, Column, Panel, Table, no_data
 from ..charts.attackers import AttackerRow
 from ..charts.attackers import attackers as attackers_chart
@@ -91,12 +91,14 @@ def blocked(view: View) -> Panel:
 
 def brute_force(view: View) -> Panel:
     """Show who guesses passwords, and whether anybody got in."""
-    return _attackers(view, {"logins"})
+    return _attackers(view, {"logins"}, "Who guesses passwords, and did anybody get in?", "guessing passwords")
 
 
 def injection(view: View) -> Panel:
     """Show who sends payloads and who scans."""
-    panel = _attackers(view, {"payloads", "scanner"})
+    panel = _attackers(
+        view, {"payloads", "scanner"}, "Who sends payloads, and who scans?", "sending payloads or scanning"
+    )
     table = view.case.clients
     samples: list[str] = []
     if table is not None:
@@ -115,7 +117,12 @@ def injection(view: View) -> Panel:
 
 def bypass(view: View) -> Panel:
     """Show who passes the rate limit as one client with many addresses, and who copies the catalogue."""
-    return _attackers(view, {"bypass", "scraping"})
+    return _attackers(
+        view,
+        {"bypass", "scraping"},
+        "Who passes the rate limit, and who copies the catalogue?",
+        "passing the rate limit or copying the catalogue",
+    )
 
 
 def rate_limits(view: View) -> Panel:
@@ -249,26 +256,33 @@ def document(view: View) -> Panel:
     )
 
 
-def _attackers(view: View, groups: set[str]) -> Panel:
+def _attackers(view: View, groups: set[str], question: str, of: str) -> Panel:
     table = view.case.clients
     why = view.why_not("security")
     if table is None:
-        return attackers_chart((), view.marks, why_empty=why)
-    rows = [
-        _row(row)
-        for row in table.filter(pl.col("verdict") != "benign").iter_rows(named=True)
-        if groups_of(row) & groups
-    ]
+        return attackers_chart((), view.marks, why_empty=why, question=question)
+    judged = list(table.filter(pl.col("verdict") != "benign").iter_rows(named=True))
+    rows = [_row(row) for row in judged if groups_of(row) & groups]
     return attackers_chart(
-        rows, view.marks, events=_events(view, [row.address for row in rows]).select("at", "ip"), looked=True
+        rows,
+        view.marks,
+        events=_events(view, [row.address for row in rows]).select("at", "ip"),
+        looked=True,
+        question=question,
+        of=of,
+        elsewhere=sum(row["verdict"] == "accused" and not groups_of(row) & groups for row in judged),
     )
 
 
 def _row(row: dict[str, Any]) -> AttackerRow:
+    groups = groups_of(row)  # says which of its kinds are an attack of their own
+    mine = [
+        one for one in row["kinds"] if ("logins" if one in LOGIN_KINDS else OTHER_KINDS.get(one, "payloads")) in groups
+    ]
     return AttackerRow(
         address=row["address"],
         accused=row["verdict"] == "accused",
-        kinds=tuple(kind.replace("_", " ") for kind in row["kinds"][:4]),
+        kinds=tuple(kind.replace("_", " ") for kind in (mine or row["kinds"])[:4]),
         events=max(row["failures"], row["requests"], row["strong"]),
         first_seen=row["first_seen"],
         last_seen=row["last_seen"],

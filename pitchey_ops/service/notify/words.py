@@ -84,7 +84,7 @@ def runbook_words(notice: Notice) -> str:
 def step_words(step: str) -> str:
     """Return a step of a runbook as its words."""
     known = all_steps().get(step)
-    words = known.what if known is not None else step.replace(".", " ").replace("_", " ").replace("-", " ")
+    words = known.to_do if known is not None else step.replace(".", " ").replace("_", " ").replace("-", " ")
     return f"{words[:1].upper()}{words[1:]}" or "none named"
 
 

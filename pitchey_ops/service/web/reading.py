@@ -451,7 +451,7 @@ def _verdict_shown(told: Mapping[str, Any], now: datetime, *, live: bool) -> Ver
         look=seen,
         at="" if at is None else f"{stamp(at)} UTC",
         onset="" if onset is None else f"{stamp(onset)} UTC",
-        next_step="" if step is None else f"{step.what[:1].upper()}{step.what[1:]}",
+        next_step="" if step is None else step.to_do,
         stale=stale,
     )
 
