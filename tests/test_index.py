@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pitchey_ops.benchmarks.index import made_up_archive
 from pitchey_ops.evidence.archive import Archive
 from pitchey_ops.evidence.index import FILE, Index, Query, TooSlow, features, similar_to
+from pitchey_ops.evidence.pruning import prune_incident
 from pitchey_ops.evidence.verify import verify
 
 GENRES = "TypeError: pitch.genres.map is not a function while serving <*>"
@@ -90,6 +91,18 @@ def test_a_run_that_the_ledger_names_before_its_move_is_taken_in_after_it(archiv
         (tmp_path / "elsewhere").rename(archive.root / incident / run)
         assert index.update() == 1
         assert [row.runs for row in index.find()] == [1, 1, 1]
+
+
+def test_words_of_a_pruned_incident_find_no_later_one(archive: Archive) -> None:
+    """Its rows are gone, its words are not: no later row may take their place."""
+    with Index(archive.root) as index:
+        put(archive, report(*ids_of(4), summary="Zauberlehrling"))
+        index.update()
+        prune_incident(archive, ids_of(4)[0], at=NOW, by="ann", rule="older than 1d")
+        put(archive, report(*ids_of(5), summary="Ganz neu"))
+        index.update()
+        assert index.find(Query(text="zauberlehrling")) == []
+        assert [row.incident for row in index.find(Query(text="ganz"))] == [ids_of(5)[0]]
 
 
 @pytest.mark.parametrize("harm", ["garbage", "other version", "gone"])

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from archives import NOW, ids_of, put, report
@@ -66,6 +67,20 @@ def test_a_run_that_is_not_archived_cannot_be_labelled(archive: Archive) -> None
     """Otherwise a slip of the pen would be a case for ever."""
     with pytest.raises(UsageError, match="not in the archive"):
         label(archive, ids_of(2)[1], cause="none", onset=None, by="ann", at=NOW)
+
+
+def test_a_key_in_a_file_of_notes_is_masked_whole(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One with a passphrase holds an empty line, at which the file is taken apart into notes."""
+    monkeypatch.setenv("PITCHEY_OPS_ARCHIVE", str(archive.root))
+    key = ("-----BEGIN RSA PRIVATE" + " KEY-----", "Proc-Type: 4,ENCRYPTED", "", "MIIEpAIBAAKCAQEAw1n8xq3K",
+           "-----END RSA PRIVATE KEY-----")  # fmt: skip
+    file = tmp_path / "notes.txt"
+    file.write_text("\r\n".join(("before", "", *key, "", "after")))
+    app(["note", INC, "--file", str(file)], standalone_mode=False)
+    lines = (archive.root / INC / "notes.jsonl").read_text().splitlines()
+    assert [json.loads(line)["entry"]["text"] for line in lines] == ["before", "[redacted:private-key]", "after"]
 
 
 def test_lines_that_are_no_labels_are_passed_over(archive: Archive) -> None:

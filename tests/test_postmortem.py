@@ -124,6 +124,42 @@ def test_a_late_acknowledgement_misses_the_promise_of_its_severity() -> None:
     assert found["acknowledge"].promise_s == 900
 
 
+def test_a_severity_that_was_raised_counts() -> None:
+    """No run may have come after it: the promise is that of the gravest severity that the incident had."""
+    raised = line("timeline", 4, at(4), event="severity", severity="P1", by="ann", **{"from": "P2"})
+    found = lived_through(timeline=[*lived_through().timeline, raised])
+    assert response(found, DAYS).severity == "P1"
+    assert times(found)["acknowledge"].promise_s == 900
+
+
+def test_what_was_opened_again_is_not_called_closed() -> None:
+    """It fires again after it was resolved, and no run has seen it since."""
+    before = lived_through()
+    fires = line("timeline", 4, at(70), event="reopened", why="the trouble fires again soon after it was resolved")
+    found = lived_through(timeline=[*before.timeline, fires])
+    told = response(found, DAYS)
+    assert (told.resolved, told.ended) == (None, None)
+    assert story(found, DAYS).watch.state == "recurred"
+    assert "it was closed" not in story(found, DAYS).summary
+    closed = line("timeline", 5, at(90), event="resolved", by="ann")
+    assert response(lived_through(timeline=[*found.timeline, closed]), DAYS).ended == at(90)
+    well = lived_through(timeline=found.timeline, runs=[*before.runs, run(3, at(99), state="healthy")])
+    assert response(well, DAYS).ended == at(99)
+
+
+@pytest.mark.parametrize(
+    ("share", "words"), [(0.004, "0.4%"), (0.0004, "under 0.1%"), (0.996, "99.6%"), (0.06, "6.0%")]
+)
+def test_few_is_not_called_none_and_nearly_all_not_all(share: float, words: str) -> None:
+    """A summary of an incident in which 0 % of requests failed would be believed by nobody, and is not true."""
+    seen = run(1, at(4))
+    seen.report["verdict"]["impact"]["requests_failing_share"] = share
+    seen.report["verdict"]["confidence"] = 0.997
+    draft = story(lived_through(runs=[seen]), DAYS)
+    assert f"at worst {words} of requests failed" in draft.summary
+    assert any("99.7% likely" in claim.text for claim in draft.contributing)
+
+
 def test_what_the_record_does_not_tell_is_unknown_and_never_zero() -> None:
     """An unmeasured time that reads as zero would look like the best response ever."""
     found = times(lived_through(timeline=[], journal=[], runs=[run(1, at(4))]))

@@ -29,6 +29,7 @@ from pitchey_ops.evidence.manifest import NAME, RunFacts, versions
 from pitchey_ops.evidence.packing import Packing
 from pitchey_ops.evidence.recorder import LINES, Recorder, read_recorded
 from pitchey_ops.evidence.signing import Signer, new_key_pem, opened, pae, read_keys, read_signer
+from pitchey_ops.evidence.verify import verify
 from pitchey_ops.models.exchange import Attempt, Exchange
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -277,6 +278,41 @@ def test_a_body_that_is_gone_is_told_at_the_end_of_packing(tmp_path: Path) -> No
     assert [one.key for one in hars.read_har(packing.data(), lambda _: b"a" * 70_000)] == ["a/b/1"]
 
 
+def test_a_body_or_record_with_damaged_bits_is_told_and_stops_no_packing(tmp_path: Path) -> None:
+    """What zlib finds wrong in the middle is another error than what gzip finds at the head."""
+    recorder = Recorder(tmp_path)
+    recorder.exchange(_exchange("a/b/1", body=os.urandom(70_000)))
+    recorder.close()
+    (body,) = (tmp_path / "bodies").iterdir()
+    body.write_bytes(body.read_bytes()[:10] + b"\xff" * 40 + body.read_bytes()[50:])
+    packing = Packing(tmp_path, creator_version="1")
+    packing.take()
+    with pytest.raises(RecordError, match="cannot be read"):
+        packing.data()
+    data = hars.har([_exchange()], creator_version="1")
+    with pytest.raises(RecordError):
+        hars.read_record(data[:10] + b"\xff" * 40 + data[50:], lambda _: b"")
+
+
+def test_a_line_that_the_disk_took_half_of_does_not_spoil_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run goes on, and what it records when there is room again must be readable."""
+    recorder = Recorder(tmp_path)
+    recorder.exchange(_exchange("a/b/1"))
+    whole = os.write
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", lambda handle, data: whole(handle, data[: len(data) // 2]))
+        with pytest.raises(RecordError, match="the disk took"):
+            recorder.exchange(_exchange("a/b/2"))
+    recorder.exchange(_exchange("a/b/3"))
+    recorder.event("step", {"id": "outage.1"})
+    recorder.close()
+    kept = read_recorded(tmp_path)
+    assert [one.key for one in kept.exchanges] == ["a/b/1", "a/b/3"]
+    assert len(kept.events) == 1
+
+
 @pytest.fixture
 def signer(tmp_path: Path) -> Signer:
     """A signer whose key stands in a file outside the archive."""
@@ -523,6 +559,38 @@ def test_incident_lines_are_chained_and_in_the_ledger(tmp_path: Path) -> None:
     assert [e["line_hash"] for e in archive.ledger.entries()] == [line["hash"] for line in lines]
     with pytest.raises(RecordError):
         archive.append(INC, "../x", {}, NOW)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_line_that_the_ledger_could_not_hear_of_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: bool
+) -> None:
+    """Who is told that nothing was added tries again: it must then stand there once, and not look like tampering."""
+    archive = Archive(tmp_path)
+    archive.append(INC, "notes", {"text": "first"}, NOW)
+    with (tmp_path / INC / "notes.jsonl").open("ab") as file:
+        file.write(b'{"cut":"' + b"x" * 2000)  # what a killed process left
+    whole = os.pwrite
+
+    def full(handle: int, data: bytes, place: int) -> int:
+        if Path(f"/proc/self/fd/{handle}").readlink().name == "ledger.jsonl":
+            raise OSError(28, "No space left on device")
+        return whole(handle, data, place)
+
+    def write() -> None:
+        if many:
+            archive.append_many(INC, "notes", [({"text": "a"}, NOW), ({"text": "b"}, NOW)])
+        else:
+            archive.append(INC, "notes", {"text": "a"}, NOW)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", full)
+        with pytest.raises(RecordError, match="nothing was added"):
+            write()
+    write()
+    lines = [json.loads(line)["entry"]["text"] for line in (tmp_path / INC / "notes.jsonl").read_bytes().splitlines()]
+    assert lines == ["first", "a", "b"] if many else ["first", "a"]
+    assert verify(tmp_path).problems == ()
 
 
 def test_the_key_for_hashes_is_the_archives_own(tmp_path: Path) -> None:

@@ -98,6 +98,16 @@ CANARIES: dict[str, tuple[str, str]] = {
         "-----BEGIN RSA PRIVATE" + " KEY-----\n" + _MIX[:64] + "\n-----END RSA PRIVATE KEY-----",
         _MIX[:64],
     ),
+    "private key in a url": (
+        "key=-----BEGIN%20EC%20PRIVATE" + "%20KEY-----%0A" + _MIX[:64] + "%0A-----END%20EC%20PRIVATE%20KEY-----",
+        _MIX[:64],
+    ),
+    "private key in a form": (
+        "key=-----BEGIN+PRIVATE" + "+KEY-----%0A" + _MIX[:64] + "%0A-----END+PRIVATE+KEY-----",
+        _MIX[:64],
+    ),
+    "cookie after a quoted one": ('Cookie: theme="dark"; sid=canary-cookie-11', "canary-cookie-11"),
+    "digest": ('Authorization: Digest username="app", response="canary-digest-12"', "canary-digest-12"),
     "openssh key": ("-----BEGIN OPENSSH PRIVATE" + " KEY-----\n" + _MIX[:64] + "\ncut off", _MIX[:64]),
     "card": ("paid with 4111 1111 1111 1111 today", "4111 1111 1111 1111"),
     "card dashed": ("5500-0055-5555-5559", "5500-0055-5555-5559"),
@@ -458,8 +468,9 @@ def test_a_large_log_answer_costs_little() -> None:
     "text",
     ["eyJ" + "a" * 200_000, "eyJ" + "a." * 100_000, "password" * 50_000, "://" * 100_000, "password=" + "\\" * 200_000,
      "-----BEGIN RSA PRIVATE KEY-----" * 3_000, "Bearer " * 50_000, "4111 " * 60_000, "a:" * 100_000 + "@",
-     "[redacted:x]" * 30_000, '"' * 200_000, "token=\"" * 40_000, "H4sIAAAA" * 30_000, "[" * 200_000, "sk-a-" * 50_000],
-    ids=range(15),
+     "[redacted:x]" * 30_000, '"' * 200_000, "token=\"" * 40_000, "H4sIAAAA" * 30_000, "[" * 200_000, "sk-a-" * 50_000,
+     "Cookie: " + '="a' * 90_000],
+    ids=range(16),
 )  # fmt: skip
 def test_no_text_makes_it_slow(text: str) -> None:
     """Attackers write log lines; a line that takes minutes would blind the run as well as an outage."""
@@ -467,3 +478,19 @@ def test_no_text_makes_it_slow(text: str) -> None:
     start = time.process_time()
     r.text(text)
     assert time.process_time() - start < 20  # seconds; a pattern that backtracks takes hours
+
+
+def test_a_key_that_stands_in_a_list_line_by_line_is_masked_and_its_neighbours_are_not() -> None:
+    """As programs log a file that they have read; without its end nothing tells which lines belong to it."""
+    key = ["-----BEGIN PRIVATE" + " KEY-----", _MIX[:64], _MIX[:20] + "==", "-----END PRIVATE KEY-----"]
+    mark = "[redacted:private-key]"
+    assert json.loads(Redactor().body(json.dumps({"lines": ["a", *key, "b"]}).encode())) == {
+        "lines": ["a", *[mark] * 4, "b"]
+    }
+    assert json.loads(Redactor().body(json.dumps([key[0], "GET /health 200", "b"]).encode())) == [
+        mark,
+        "GET /health 200",
+        "b",
+    ]
+    apart = [{"m": key[0]}, {"m": "GET /health 200"}, {"m": key[-1]}]
+    assert json.loads(Redactor().body(json.dumps(apart).encode()))[1:] == apart[1:]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from homes import FINISH, INVESTIGATE, home, names, ops, told
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pitchey_ops.runbooks.replaying import differences
+from pitchey_ops.errors import RecordError
+from pitchey_ops.runbooks.replaying import differences, replay, unpack
 from pitchey_ops.sandbox.generate import build
 from pitchey_ops.sandbox.serve import Running
 
@@ -137,6 +139,32 @@ def test_with_todays_rules_differences_are_shown_and_are_no_failure(archived: tu
     assert "differs with today's rules" in done.stdout
     assert " -> " in done.stdout
     assert ops("replay", answer["run"], "--with", "tomorrow", env=env).returncode == 2
+
+
+@pytest.mark.parametrize(
+    "damage", ["manifest gone", "manifest cut", "manifest empty", "bits", "body gone", "body bits"]
+)
+def test_what_is_damaged_is_told_in_words(tmp_path: Path, damage: str) -> None:
+    """Not by an error of the library that met it."""
+    with zipfile.ZipFile(Path(__file__).with_name("older_run.zip")) as packed:
+        packed.extractall(tmp_path)
+    folder = next(tmp_path.rglob("manifest.json")).parent
+    body = next((folder / "bodies").iterdir())
+    if damage == "manifest gone":
+        (folder / "manifest.json").unlink()
+    elif damage.startswith("manifest"):
+        (folder / "manifest.json").write_text("{" if damage == "manifest cut" else "{}")
+    elif damage == "body gone":
+        body.unlink()
+    else:
+        path = body if damage == "body bits" else folder / "evidence.har.gz"
+        path.write_bytes(path.read_bytes()[:20] + b"\xff" * 40 + path.read_bytes()[60:])
+    if damage.startswith("manifest"):
+        with pytest.raises(RecordError, match="cannot be read"):
+            replay(folder)
+    else:
+        with pytest.raises(RecordError):
+            unpack(folder, tmp_path / "workplace")
 
 
 @pytest.mark.parametrize("damage", ["dropped", "cut", "gone", "changed"])

@@ -167,6 +167,16 @@ def test_a_refused_connection_says_so(tmp_path: Path) -> None:
     assert (found.outcome, found.detail) == ("unreachable", "connection refused")
 
 
+def test_no_half_of_a_secret_is_told_where_words_are_cut(tmp_path: Path) -> None:
+    """What a server sent instead of a header is quoted by the client's error, and only a whole secret is known."""
+    secret = "ghp_" + "Ab1" * 12
+    for before in range(200, 300, 5):
+        line = "x" * before + " " + secret
+        with serving(f"HTTP/1.1 200 OK\r\n{line}\r\n\r\n".encode()) as server:
+            found = ask_one(tmp_path / str(before), server.url + "/x")
+        assert (found.outcome, secret[:6] in found.detail) == ("unreachable", False)
+
+
 def test_the_budget_ends_the_asking(tmp_path: Path) -> None:
     """60 % of the budget is for asking; what comes later is not asked and says so, and nothing runs over."""
 

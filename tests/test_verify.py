@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from pitchey_ops.errors import RecordError, UsageError
 from pitchey_ops.evidence.archive import Archive
 from pitchey_ops.evidence.canonical import canonical, digest
-from pitchey_ops.evidence.ledger import START, Head, line_of
+from pitchey_ops.evidence.ledger import START, Head, append_chained, line_of
 from pitchey_ops.evidence.manifest import RunFacts
 from pitchey_ops.evidence.signing import new_key_pem, read_signer
 from pitchey_ops.evidence.verify import Verification, verify
@@ -255,6 +256,45 @@ def test_links_in_place_of_files_or_folders_are_named(copy: tuple[Path, Head], t
     other.rename(tmp_path / "run")
     other.symlink_to(tmp_path / "run")
     assert kinds(verify(root), RUNS[2]) == {"edited"}
+
+
+def test_links_and_names_beside_the_runs_are_named(copy: tuple[Path, Head], tmp_path: Path) -> None:
+    """An incident's folder, its lines and the ledger are files of the archive, too."""
+    root, head = copy
+    (root / "INC-odd").mkdir()
+    (root / "INC-odd.txt").write_text("x")
+    for name in (INCIDENTS[0], f"{INCIDENTS[1]}/timeline.jsonl", "ledger.jsonl"):
+        (root / name).rename(tmp_path / "elsewhere")
+        (root / name).symlink_to(tmp_path / "elsewhere")
+        (tmp_path / "elsewhere").rename(tmp_path / name.replace("/", "-"))
+        (root / name).unlink()
+        (root / name).symlink_to(tmp_path / name.replace("/", "-"))
+    found = {(p.where, p.kind) for p in verify(root, anchor=head).problems}
+    assert found == {
+        ("INC-odd", "inserted"),
+        ("INC-odd.txt", "inserted"),
+        (INCIDENTS[0], "edited"),
+        (f"{INCIDENTS[1]}/timeline.jsonl", "edited"),
+        ("ledger.jsonl", "edited"),
+    }
+
+
+@pytest.mark.parametrize("number", ["1e999", '"x"', "[1]", "null", "{}"])
+def test_a_number_that_is_none_does_not_stop_verification(copy: tuple[Path, Head], number: str) -> None:
+    """It stands where a line's number or a file's size stood."""
+    root, _ = copy
+    ledger = root / "ledger.jsonl"
+    data = ledger.read_bytes()
+    ledger.write_bytes(data.replace(b'"line":1,', f'"line":{number},'.encode(), 1))
+    assert ledger.read_bytes() != data
+    assert "edited" in kinds(verify(root), "ledger")
+    ledger.write_bytes(data)
+    path = root / INCIDENTS[0] / RUNS[0] / "manifest.json"
+    path.write_bytes(re.sub(rb'"size":\d+', f'"size":{number}'.encode(), path.read_bytes(), count=1))
+    assert "edited" in kinds(verify(root), "manifest.json")
+    line = {"kind": "line", "incident": INCIDENTS[0], "file": "notes.jsonl", "line": str(number), "line_hash": "x"}
+    append_chained(ledger, line)
+    assert "inserted" in kinds(verify(root), "ledger")
 
 
 def test_a_manifest_that_was_made_again_by_someone_else_fails_by_its_signature(copy: tuple[Path, Head]) -> None:

@@ -163,14 +163,15 @@ def note(
     _known(archive.root, incident)
     if slack:
         return _from_slack(settings, archive, incident, as_json)
-    parts = [text or ""] if file is None else _paragraphs(file)
+    redactor = redactor_for(settings)
+    # before it is taken apart: a key may hold an empty line
+    parts = [redactor.text(text or "")] if file is None else redactor.text(_text_of(file)).split("\n\n")
     parts = [part.strip() for part in parts if part.strip()]
     if not parts or any(len(part) > NOTE_LIMIT for part in parts):
         raise UsageError(f"a note has 1 to {NOTE_LIMIT:,} characters. Nothing was written.")
-    redactor = redactor_for(settings)
     at = datetime.now(UTC)
     for part in parts:
-        entry = {"event": "note", "text": redactor.text(part), "by": (by or _user())[:100]}
+        entry = {"event": "note", "text": part, "by": (by or _user())[:100]}
         head = archive.append(incident, "notes", entry, at)
     row = {"incident": incident, "notes": len(parts), "line": head.position}
     _told(row, [f"{len(parts)} note(s) written to {incident}"], as_json)
@@ -278,9 +279,9 @@ def _known(root: Path, incident: str) -> None:
         raise UsageError(f"{incident}: not in the archive {root}. Nothing was written.")
 
 
-def _paragraphs(file: Path) -> list[str]:
+def _text_of(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8-sig").replace("\r\n", "\n").split("\n\n")
+        return file.read_text(encoding="utf-8-sig").replace("\r\n", "\n")
     except (OSError, ValueError) as exc:
         raise UsageError(f"{str(file)[:200]}: cannot be read as UTF-8 text ({exc}). Nothing was written.") from exc
 

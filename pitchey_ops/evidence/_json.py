@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from . import patterns
@@ -80,6 +81,12 @@ class JsonText:
         first = int(self.quotes.searchsorted(start, side="left")) // 2
         last = int(self.quotes.searchsorted(end, side="left"))
         return range(first, min((last + 1) // 2, self.count))
+
+    def listed_in(self, start: int, end: int) -> list[int]:
+        """Return the literals in ``[start, end)`` when these are texts of one list, each after the other; else none."""
+        found = list(self.literals_in(start, end))
+        gaps = (self.data[self.span(one)[1] : self.span(other)[0]] for one, other in pairwise(found))
+        return found if len(found) > 1 and all(gap.strip() == b"," for gap in gaps) else []
 
     def is_key(self, literal: int) -> bool:
         """Whether a colon follows."""

@@ -13,7 +13,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +21,17 @@ from typing import Any, Literal
 from ..errors import RecordError
 from . import ids, manifest
 from .canonical import digest, iso
-from .ledger import FileLedger, Head, Ledger, append_all_chained, append_chained, last_head, locked, sync_folder
+from .ledger import (
+    FileLedger,
+    Head,
+    Ledger,
+    append_all_chained,
+    append_chained,
+    last_head,
+    locked,
+    sync_folder,
+    taken_back,
+)
 from .signing import Signer
 
 STAGING = ".staging"
@@ -117,7 +127,7 @@ class Archive:
         Raises
         ------
         RecordError
-            When the disk does not take it.
+            When the disk does not take it; then it stands in neither.
         """
         folder = self.root / ids.incident_id(incident)
         if file not in LINE_FILES:
@@ -127,9 +137,11 @@ class Archive:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as exc:
                 raise RecordError(f"{folder}: cannot be made: {_why(exc)}") from exc
-            head = append_chained(folder / f"{file}.jsonl", {"at": iso(at), "entry": dict(entry)})
-            line = {"incident": incident, "file": f"{file}.jsonl", "line": head.position, "line_hash": head.hash}
-            self.ledger.append({"kind": "line", **line}, at)
+            path = folder / f"{file}.jsonl"
+            with taken_back(path):
+                head = append_chained(path, {"at": iso(at), "entry": dict(entry)})
+                line = {"incident": incident, "file": path.name, "line": head.position, "line_hash": head.hash}
+                self.ledger.append({"kind": "line", **line}, at)
         return head
 
     def append_many(
@@ -154,8 +166,11 @@ class Archive:
             except OSError as exc:
                 raise RecordError(f"{folder}: cannot be made: {_why(exc)}") from exc
             lines = [{"at": iso(at), "entry": dict(entry)} for entry, at in entries]
-            heads = append_all_chained(folder / f"{file}.jsonl", lines)
-            self._enter(incident, file, heads, entries[-1][1])
+            path = folder / f"{file}.jsonl"
+            # a ledger that takes lines one by one may have taken some: then they stay
+            with taken_back(path) if hasattr(self.ledger, "append_many") else nullcontext():
+                heads = append_all_chained(path, lines)
+                self._enter(incident, file, heads, entries[-1][1])
         return heads[-1]
 
     def enter_missing(self, incident: str, file: LineFile, at: datetime) -> int:

@@ -204,7 +204,7 @@ def _log(data: bytes) -> dict[str, Any]:
         log = json.loads(gzip.decompress(data))["log"]
         marker = log["_pitchey"]["format"]
         log["entries"]
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as exc:
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, RecursionError) as exc:
         raise RecordError(f"this is no evidence of ours: {type(exc).__name__}: {exc}") from exc
     if marker != FORMAT:
         raise RecordError(f"the evidence has format {str(marker)[:40]!r}; this version reads {FORMAT!r}")

@@ -26,7 +26,7 @@ from . import ids
 from .ledger import NAME as LEDGER
 
 FILE = ".index.sqlite3"
-VERSION = "1"
+VERSION = "2"
 """Of the tables and of what is read out of a report; another one means: build anew."""
 TEXT_KEPT = 60_000
 """Characters of one run that can be searched; the summary and the claims come first."""
@@ -52,7 +52,7 @@ SIGNAL_FROM = 0.5
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE docs (
-  id INTEGER PRIMARY KEY, incident TEXT NOT NULL, run TEXT UNIQUE, file TEXT, line INTEGER,
+  id INTEGER PRIMARY KEY AUTOINCREMENT, incident TEXT NOT NULL, run TEXT UNIQUE, file TEXT, line INTEGER,
   at TEXT, runbook TEXT, state TEXT, cause TEXT, severity TEXT, onset TEXT, summary TEXT, services TEXT,
   UNIQUE (incident, file, line));
 CREATE INDEX docs_by_incident ON docs (incident, run);

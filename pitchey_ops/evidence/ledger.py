@@ -13,7 +13,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -193,6 +193,19 @@ def last_head(path: Path) -> Head:
         os.close(handle)
 
 
+@contextmanager
+def taken_back(path: Path) -> Iterator[None]:
+    """Take back what was added to *path* inside when that ends in a `RecordError`. The caller holds the lock."""
+    end = _whole_bytes(path)
+    try:
+        yield
+    except RecordError:
+        with suppress(OSError):
+            if path.stat().st_size > end:
+                os.truncate(path, end)
+        raise
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in *folder* survive a power cut."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -220,6 +233,18 @@ def _end_and_head(handle: int, path: Path) -> tuple[int, Head]:
         return start + end, Head(int(last["n"]), str(last["hash"]))
     except (ValueError, KeyError, TypeError) as exc:
         raise RecordError(f"{path}: the last line is damaged; nothing was added. Run verify.") from exc
+
+
+def _whole_bytes(path: Path) -> int:
+    """Return where the last whole line of *path* ends."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return 0
+    try:
+        return _end_and_head(handle, path)[0]
+    finally:
+        os.close(handle)
 
 
 def _quietly_truncate(handle: int, end: int) -> None:

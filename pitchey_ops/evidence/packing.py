@@ -41,7 +41,7 @@ class Packing:
                 else:
                     self._events.append({"record": kind, **row})
                 self._offset = end
-        except (OSError, ValueError, KeyError, TypeError, RecordError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, RecordError):
             self._writer = None
 
     def data(self) -> bytes:

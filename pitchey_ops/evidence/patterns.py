@@ -330,9 +330,19 @@ RULES: tuple[Rule, ...] = (
 
 # ── private keys ─────────────────────────────────────────────────────────────────────────────────────────────────
 
+_BLANK = rb"(?: |\+|%20)"
 _PEM = re.compile(
-    rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----"
-    rb"(?:[^-]|-(?!----)){0,32768}(?:-----END [A-Z0-9 ]{0,60}-----)?"
+    rb"-----BEGIN"
+    + _BLANK
+    + rb"(?:[A-Z0-9]|"
+    + _BLANK
+    + rb"){0,40}?PRIVATE"
+    + _BLANK
+    + rb"KEY(?:[A-Z]|"
+    + _BLANK
+    + rb"){0,10}-----(?:[^-]|-(?!----)){0,32768}(?:-----END(?:[A-Z0-9]|"
+    + _BLANK
+    + rb"){0,60}-----)?"
 )
 _PUTTY = re.compile(rb"PuTTY-User-Key-File-\d:[\x00-\xff]{0,16384}")
 
@@ -455,6 +465,11 @@ _VALUE = re.compile(
     rb"(?:\[redacted:[a-z0-9-]{1,40}\]|\\(?![nrtu\"'/\\])|,(?!\s|[\w.-]{1,40}[=:]|[\"'\\\[{])|[^\s,;&\"'<>)}\]\\|]){1,8192}"
 )
 _LINE = re.compile(rb"(?:[^\r\n\"'\\<>&]|\\(?![nr\"']))(?:[^\r\n\"'\\<>]|\\(?![nr\"'])){0,8192}")
+_HEADER_LINE = re.compile(
+    rb"(?:=(?P<mark>\\{0,15}\")[^\"\\\r\n]{0,1024}(?P=mark)(?![A-Za-z0-9])"
+    rb"|[^\r\n\"'\\<>]|\\(?![nr\"'])){1,8192}"
+)
+"""As `_LINE`, with quoted values among what is listed: ``a="b"; c=d``."""
 _WHOLE_LINE = frozenset({"authorization", "cookie"})
 _HEADER = frozenset({"authorization", "cookie", "token", "key"})
 
@@ -520,7 +535,7 @@ def _closing(data: bytes, begin: int, opened: bytes) -> int:
 
 def _open_end(data: bytes, begin: int, kind: str, sep: bytes) -> int:
     if kind in _WHOLE_LINE and sep.strip() in (b":", b"="):
-        found = _LINE.match(data, begin)
+        found = _LINE.match(data, begin) and _HEADER_LINE.match(data, begin)
     else:
         found = _VALUE.match(data, begin)
     return found.end() if found else begin

@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import threading
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +27,8 @@ class Recorder:
     """
     Appends exchanges and events to *folder*.
 
-    One unbuffered ``write`` a line: what was recorded before a SIGKILL is there after it. A line that
-    was cut by a full disk is told from a whole one when read.
+    One unbuffered ``write`` a line: what was recorded before a SIGKILL is there after it. Of a line that
+    a full disk cut nothing stays; one that a SIGKILL cut is told from a whole one when read.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -89,6 +90,8 @@ class Recorder:
         try:
             with self._lock:
                 written = os.write(self._fd, lines)
+                if 0 < written < len(lines):  # what comes after a torn line would become part of it
+                    os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
         except OSError as exc:
             raise RecordError(f"{self.folder / LINES}: cannot be written: {exc.strerror}") from exc
         if written != len(lines):
@@ -135,7 +138,7 @@ def load_body(folder: Path, digest: str) -> bytes:
     path = folder / BODIES / f"{digest}.gz"
     try:
         body = gzip.decompress(path.read_bytes())
-    except (OSError, EOFError, gzip.BadGzipFile) as exc:
+    except (OSError, EOFError, zlib.error) as exc:
         raise RecordError(f"{path}: the recorded answer cannot be read: {exc}") from exc
     if hashlib.sha256(body).hexdigest() != digest:
         raise RecordError(f"{path}: the recorded answer is not the one that was recorded")

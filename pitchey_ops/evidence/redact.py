@@ -366,6 +366,11 @@ class Redactor:
             if number is not None and patterns.numbers_too(kind, name):
                 zero = b"0.0" if re.search(rb"[.eE]", data[number[0] : number[1]]) else b"0"
                 edits[number[0]] = (*number, zero)
+        for start, end, kind in spans:
+            if kind == "private-key" and b"-----END" in data[start:end]:  # line by line in a list
+                for literal in document.listed_in(start, end):
+                    masked.add(literal)
+                    self._mask_literal(document, literal, kind, edits)
         for literal in sorted(touched - masked):
             start, end = document.span(literal)
             raw = data[start:end]

@@ -99,6 +99,8 @@ def verify(
         raise RecordError(f"{root}: there is no archive")
     wanted = Head.parse(anchor) if isinstance(anchor, str) else anchor
     lines, problems = _chain(root / LEDGER, LEDGER)
+    if (root / LEDGER).is_symlink():
+        problems.append(Problem(LEDGER, "edited", "a link stands where the file was"))
     head = _head(lines)
     if wanted is not None:
         problems += _anchored(lines, wanted)
@@ -306,7 +308,7 @@ def _run(
     try:
         body = read(data)
         files = {str(name): (str(f["sha256"]), int(f["size"])) for name, f in body["files"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return [*problems, Problem(f"{where}/{manifest.NAME}", "edited", "it cannot be read")], None, len(data)
     if f"{body.get('incident_id')}/{body.get('run_id')}" != where:
         problems.append(Problem(f"{where}/{manifest.NAME}", "edited", "it belongs to another run"))
@@ -375,6 +377,7 @@ def _missing(root: Path, entered: Mapping[str, Mapping[str, Any]], present: Mapp
 
 def _incident_files(root: Path, lines: list[_Line], export: Export | None) -> list[Problem]:
     entered: dict[str, dict[int, str]] = {}
+    problems: list[Problem] = []
     for line in lines:
         if line.entry.get("kind") == PRUNED and line.sound and isinstance(line.entry.get("files"), list):
             incident = str(line.entry.get("incident"))
@@ -385,15 +388,24 @@ def _incident_files(root: Path, lines: list[_Line], export: Export | None) -> li
             name = f"{line.entry.get('incident')}/{line.entry.get('file')}"
             if export is not None and not export.covers(name):
                 continue
-            entered.setdefault(name, {})[int(line.entry.get("line") or 0)] = str(line.entry.get("line_hash"))
-    problems: list[Problem] = []
+            number = line.entry.get("line")
+            if type(number) is int:
+                entered.setdefault(name, {})[number] = str(line.entry.get("line_hash"))
+            elif line.sound:  # one that is not sound is named already
+                problems.append(Problem(LEDGER, "inserted", f"line {line.place}: names no line of {name[:80]}"))
     known = {f"{name}.jsonl" for name in LINE_FILES}
     present: set[str] = set()
     for place in sorted(p for p in root.iterdir() if p.name.startswith("INC-")):
+        if place.is_symlink():
+            problems.append(Problem(place.name, "edited", "a link stands where the incident's folder was"))
+        elif not (place.is_dir() and ids.is_incident_id(place.name)):
+            problems.append(Problem(place.name, "inserted", "nothing of ours has this name"))
         for path in sorted(place.iterdir()) if place.is_dir() else []:
             name = f"{place.name}/{path.name}"
             if path.name in known:
                 present.add(name)
+                if path.is_symlink():
+                    problems.append(Problem(name, "edited", "a link stands where the file was"))
             elif not path.name.startswith("RUN-") or path.is_file():
                 problems.append(Problem(name, "inserted", "nothing of ours has this name"))
     for name in sorted(present | entered.keys()):

@@ -19,6 +19,7 @@ Kind = Literal[
 
 ACKNOWLEDGED = ("acknowledged", "acknowledge", "ack", "acked", "claimed", "taken")
 RESOLVED = ("resolved", "resolve", "closed")
+REOPENED = "reopened"
 MITIGATED = ("mitigated", "mitigate")
 UNDERWAY = ("begun", "sending", "change", "undoing")
 """Lines of the journal that a crash would need, and nobody who looks back."""
@@ -131,9 +132,12 @@ def response(record: Gathered, days: Calendar) -> Response:
     actions = tuple(line for line in record.journal if _is_change(line))
     mitigated = _mitigation(record, actions)
     resolved = _last(record, RESOLVED, "resolved")
-    well = _seen_well(record.runs)
+    again = max((line.at for line in record.timeline if line.event == REOPENED), default=None)
+    well = _seen_well(record.runs, after=again)
     if resolved is not None and any(run.state == "incident" and run.at > resolved.at for run in record.runs):
         resolved = None  # it went on, or came back, after somebody had closed it
+    if resolved is not None and again is not None and resolved.at <= again:
+        resolved = None  # what ended before it was opened again is no end
     severity = _severity(record.runs, record.timeline)
     events: list[Event] = [*alerts, *declared]
     if onset is not None:
@@ -249,16 +253,17 @@ def _action_words(line: Line) -> str:
     return f"{name}{where}: {line.event}" if name else line.event
 
 
-def _seen_well(runs: Sequence[RunRecord]) -> RunRecord | None:
+def _seen_well(runs: Sequence[RunRecord], *, after: datetime | None) -> RunRecord | None:
     last = max((place for place, run in enumerate(runs) if run.state == "incident"), default=None)
     if last is None:
         return None
-    return next((run for run in runs[last + 1 :] if run.state == "healthy"), None)
+    later = (run for run in runs[last + 1 :] if run.state == "healthy" and (after is None or run.at > after))
+    return next(later, None)
 
 
 def _severity(runs: Sequence[RunRecord], timeline: Sequence[Line]) -> str:
     levels = [run.report["incident"].get("severity") for run in runs if isinstance(run.report.get("incident"), dict)]
-    levels += [line.entry.get("severity") for line in timeline if line.event == "declared"]
+    levels += [line.entry.get("severity") for line in timeline if line.event in ("declared", "severity")]
     return min((level for level in levels if level in ("P1", "P2", "P3", "P4")), default="P3")
 
 

@@ -17,7 +17,7 @@ from ..diagnosis.hypotheses import BY_ID
 from .calendar import Calendar, review_by
 from .gathered import Gathered, Line, RunRecord, moment, number, rows, texts
 from .proposals import PROPOSALS
-from .response import CHANGE_SIGNAL, Event, Measure, Response, response
+from .response import CHANGE_SIGNAL, REOPENED, Event, Measure, Response, response
 
 SOON_S = 300.0
 """Within this long of the onset a report counts as early (the platform's checks run every few minutes)."""
@@ -169,7 +169,7 @@ def _summary(record: Gathered, told: Response, cause: str | None, impact: Impact
     if told.onset is not None:
         parts.append(f"it began at {told.onset:%H:%M:%S} UTC on {told.onset:%d %b %Y}")
     if impact.failing_share is not None:
-        parts.append(f"at worst {impact.failing_share:.0%} of requests failed")
+        parts.append(f"at worst {_percent(impact.failing_share)} of requests failed")
     if told.ended is not None:
         parts.append(f"{'it was closed' if told.resolved else 'a run saw the platform well'} at {told.ended:%H:%M} UTC")
     else:
@@ -230,7 +230,7 @@ def _contributing(record: Gathered, best: RunRecord | None) -> tuple[Claim, ...]
     claims = {str(finding.get("id")): str(finding.get("claim")) for finding in best.findings}
     found = []
     if best.cause is not None:
-        found.append(Claim(text=f"{_upper(_title(best.cause))}: {best.confidence:.0%} likely", refs=(best.run,)))
+        found.append(Claim(text=f"{_upper(_title(best.cause))}: {_percent(best.confidence)} likely", refs=(best.run,)))
     elif lead:
         words = f"Not settled; ahead was: {_title(str(lead.get('id')))}"
         found.append(Claim(text=words, refs=(best.run,)))
@@ -480,6 +480,10 @@ def _watch(record: Gathered, told: Response, now: Look | None) -> Watch:
         words = "The record does not say that it ended, so there is nothing to watch for yet"
         closed = max((event.at for event in told.events if event.kind == "resolved"), default=None)
         later = next((run for run in record.runs if closed and run.at > closed and run.state == "incident"), None)
+        again = [line for line in record.timeline if line.event == REOPENED and closed and line.at >= closed]
+        if closed is not None and later is None and again:
+            words = f"It was closed at {closed:%H:%M} UTC, and opened again at {again[-1].at:%H:%M} UTC"
+            return Watch(state="recurred", words=words, since=closed, refs=(again[-1].ref,))
         if closed is not None and later is not None:
             words = f"It was closed at {closed:%H:%M} UTC, and a run saw an incident at {later.at:%H:%M} UTC"
             return Watch(state="recurred", words=words, since=closed, refs=(later.run,))
@@ -535,6 +539,14 @@ def measure_words(measure: Measure) -> str:
     if measure.kept is not None and measure.promise_s is not None:
         words += f", promise of {_span(measure.promise_s)} {'kept' if measure.kept else 'missed'}"
     return words
+
+
+def _percent(share: float) -> str:
+    """Return a share (0-1) as ``38%``; one that is not nothing is never shown as nothing, nor nearly all as all."""
+    value = 100 * share
+    if 0 < value < 0.1:
+        return "under 0.1%"
+    return f"{value:.1f}%" if 0 < value < 9.95 or 99.5 <= value < 99.95 else f"{value:.0f}%"
 
 
 def _span(seconds: float) -> str:

@@ -6,6 +6,7 @@ import gzip
 import json
 import shutil
 import tempfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -132,7 +133,7 @@ def replay(folder: Path, *, current: bool = False, kernel: OwnKernel | None = No
 
 
 def _replay(folder: Path, workplace: Path, *, current: bool, kernel: OwnKernel | None) -> Replayed:
-    said = json.loads((folder / "manifest.json").read_bytes())
+    said = _manifest(folder)
     settings = load()
     if said["completed"]:
         kernel = kernel or OwnKernel(unseen=True)  # it imports what it needs while the record is unpacked
@@ -175,7 +176,7 @@ def _replay(folder: Path, workplace: Path, *, current: bool, kernel: OwnKernel |
             differences=("no report was made",),
             because=_made_by(said),
         )
-    was, now = (folder / REPORT).read_bytes(), report.read_bytes()
+    was, now = _archived(folder), report.read_bytes()
     return Replayed(
         run_id=folder.name,
         identical=was == now,
@@ -184,6 +185,43 @@ def _replay(folder: Path, workplace: Path, *, current: bool, kernel: OwnKernel |
         differences=() if was == now else tuple(_ordered(json.loads(was), json.loads(now))),
         because=_made_by(said),
     )
+
+
+def _manifest(folder: Path) -> Mapping[str, Any]:
+    """
+    Return what the manifest of the run in *folder* says.
+
+    Raises
+    ------
+    RecordError
+        It is missing or damaged.
+    """
+    path = folder / "manifest.json"
+    try:
+        said = json.loads(path.read_bytes())
+        if isinstance(said["completed"], bool) and isinstance(said.get("versions") or {}, dict):
+            return dict(said)
+        why = "it does not say how the run ended"
+    except OSError as exc:
+        why = str(exc.strerror)
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
+        why = f"damaged, {type(exc).__name__}"
+    raise RecordError(f"{path}: cannot be read ({why}); nothing was replayed. Run verify.")
+
+
+def _archived(folder: Path) -> bytes:
+    """Return the archived report that a replay is compared with."""
+    path = folder / REPORT
+    try:
+        data = path.read_bytes()
+        if isinstance(json.loads(data), dict):
+            return data
+        why = "damaged"
+    except OSError as exc:
+        why = str(exc.strerror)
+    except (ValueError, RecursionError) as exc:
+        why = f"damaged, {type(exc).__name__}"
+    raise RecordError(f"{path}: cannot be read ({why}); there is nothing to compare the replay with. Run verify.")
 
 
 def _made_by(said: Mapping[str, Any]) -> str:
@@ -222,7 +260,11 @@ def unpack(folder: Path, workplace: Path) -> RunContext:
         raise RecordError(f"{folder}: there is no evidence to replay ({exc.strerror})") from exc
 
     def body_of(digest: str) -> bytes:
-        return gzip.decompress((folder / "bodies" / f"{digest}.gz").read_bytes())
+        path = folder / BODIES / f"{digest}.gz"
+        try:
+            return gzip.decompress(path.read_bytes())
+        except (OSError, EOFError, zlib.error) as exc:
+            raise RecordError(f"{path}: the recorded answer cannot be read: {exc}") from exc
 
     target = workplace / RECORD
     record = Recorder(target)

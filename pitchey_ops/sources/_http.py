@@ -67,6 +67,8 @@ LARGE_BYTES = 64 * 1024
 """Larger answers are redacted and packed beside the asking, by code that lets other threads run meanwhile."""
 SMALL_BYTES = 1024 * 1024
 """Larger answers are left to the careful client."""
+LONGEST_DETAIL = 400
+"""Characters of why there is no answer."""
 USER_AGENT = "pitchey-ops/1 (incident runbook; read-only)"
 
 
@@ -520,7 +522,7 @@ class LiveChannel:
             outcome, detail = "unreachable", _words(exc, "the answer could not be read")
         took_ms = round((_tick() - began) * 1000, 3)
         redactor = self._redactor
-        detail = redactor.text(detail)
+        detail = redactor.text(detail)[:LONGEST_DETAIL]  # whole before: half a secret looks like none
         if outcome != "answered":
             body = b""
         elif self._sockets and len(body) > LARGE_BYTES:
@@ -621,7 +623,7 @@ class LiveChannel:
             outcome, state = reason
             detail = f"{state or 'no connection'}: {_words(exc, 'the statement failed')}"
         took_ms = round((_tick() - began) * 1000, 3)
-        detail = self._redactor.text(detail)
+        detail = self._redactor.text(detail)[:LONGEST_DETAIL]
         return Exchange(
             key=question.key,
             source=question.source,
@@ -683,7 +685,7 @@ class LiveChannel:
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as exc:
             outcome, detail, status = "unreachable", _words(exc, "no connection"), None
         took_ms = round((_tick() - began) * 1000, 3)
-        detail = self._redactor.text(detail)
+        detail = self._redactor.text(detail)[:LONGEST_DETAIL]
         return Exchange(
             key=question.key,
             source=question.source,
@@ -834,7 +836,7 @@ def _words(exc: BaseException, otherwise: str) -> str:
             return "connection refused"
         cause = cause.__cause__ or cause.__context__
     first = str(exc).strip().splitlines()
-    return f"{type(exc).__name__}: {first[0][:300]}" if first else f"{type(exc).__name__}: {otherwise}"
+    return f"{type(exc).__name__}: {first[0]}" if first else f"{type(exc).__name__}: {otherwise}"
 
 
 def _tick() -> float:
