@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from . import _cloudflare as cf
 from .base import COMMANDER, drafted, mark_for, refused
 from .facts import Facts
-from .models import Assumption, Blast, Change, Find, Plan, Verification
+from .models import Assumption, Blast, Change, Find, Plan, Verification, exact
 from .rollback import LIMITS
 
 BUILD = (
@@ -63,12 +63,12 @@ class Redeploy:
             return refused(self, facts, title, lacking, arguments, target=wanted, **common)
         mark = mark_for(self, facts, arguments)
         message = f"{facts.incident or 'pitchey-ops'} redeploy {mark}"
-        done = Find(look=cf.deployments(facts, wanted), where=((cf.VERSION, target), (cf.MESSAGE, f"~{mark}")))
+        done = Find(look=cf.deployments(facts, wanted), where=((cf.VERSION, exact(target)), (cf.MESSAGE, f"~{mark}")))
         undo = Change(
             id="back",
             words=f"deploy {now} again",
             request=cf.deployed(facts, wanted, now, f"{facts.incident} redeploy undone {mark}"),
-            find=Find(look=cf.deployments(facts, wanted), where=((cf.VERSION, now), (cf.MESSAGE, "~undone"))),
+            find=Find(look=cf.deployments(facts, wanted), where=((cf.VERSION, exact(now)), (cf.MESSAGE, "~undone"))),
             requires=done,
         )
         return drafted(

@@ -99,7 +99,7 @@ class _Carrier:
                 self._hands.clock.sleep(min(WAIT_MOST_S, exc.after_s))
                 continue
             except Denied as exc:
-                return self._denied(exc)
+                return self._denied(exc, uncertain)
             except Unknown as exc:
                 if any(text in str(exc) for text in change.refusals):
                     return self._ended("refused", str(exc))
@@ -110,6 +110,8 @@ class _Carrier:
                 continue
             return self._answered(answer, uncertain)
         harmless = change.find is not None or change.request.method == "GET"
+        if uncertain and change.find is not None:
+            self._note = f"{self._note}; it was looked for and is not there".strip("; ")
         return self._ended("unknown" if uncertain and not harmless else "not_done", self._note)
 
     def _flag(self) -> dict[str, Any]:
@@ -175,7 +177,7 @@ class _Carrier:
             ours = False
         return "done" if ours else "already"
 
-    def _denied(self, exc: Denied) -> Outcome:
+    def _denied(self, exc: Denied, uncertain: bool) -> Outcome:
         change = self._change
         if set(exc.codes) & set(change.duplicate) and change.find is not None:
             try:
@@ -185,6 +187,8 @@ class _Carrier:
             self._kept.update(values)
             if seen:
                 return self._ended(self._whose(values), "there is one already")
+        if uncertain and change.find is None and change.request.method != "GET":
+            return self._ended("unknown", f"{exc}; but the try before it ({self._note}) may have been carried out")
         if 10220 in exc.codes:
             return self._ended(
                 "refused",
