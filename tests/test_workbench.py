@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,10 @@ from pitchey_ops.sandbox.serve import Running
 from pitchey_ops.sandbox.world import Truth
 from pitchey_ops.settings import load
 from pitchey_ops.workbench.bench import Bench
+from pitchey_ops.workbench.bench import bench as bench_of_kernel
 from pitchey_ops.workbench.closing import close
 from pitchey_ops.workbench.keys import shortcuts
+from pitchey_ops.workbench.places import VARIABLE
 from pitchey_ops.workbench.saving import OURS, live_here, living_again, static_twins, write_twin
 from pitchey_ops.workbench.session import Session, as_drill, fill, prepare
 from pitchey_ops.workbench.sitting import tidy
@@ -255,6 +258,17 @@ def test_a_notebook_of_a_session_asks_no_other_environment(bench: Bench) -> None
     with pytest.raises(UsageError, match="this session is of sandbox"):
         investigate("outage", environment="production")
     assert bench.session.runs() == []
+
+
+def test_a_session_on_a_recorded_incident_carries_nothing_out(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it shows is over; whatever it did would meet the world of today."""
+    for case, acts in ((None, True), (tmp_path, False)):
+        replace(bench.session, case=case).write()
+        monkeypatch.setenv(VARIABLE, str(bench.session.folder))
+        made = bench_of_kernel.__wrapped__()
+        assert (made.doer is not None) is acts
 
 
 def test_asking_again_before_anything_was_asked_is_told(bench: Bench) -> None:

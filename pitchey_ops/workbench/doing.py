@@ -69,7 +69,8 @@ class Acting:
             )
         self._applied[plan.digest] = found
         states: dict[str, State] = {"applied": "applied", "partly": "failed", "not_done": "failed"}
-        return Done(state=states.get(found.state, "unknown"), words="; ".join((found.words(), *found.notes)))
+        words = "; ".join((found.words(), *found.notes))
+        return Done(state=states.get(found.state, "unknown"), words=words, undoable=found.undoable)
 
     def check(self, plan: Plan, *, stop: Event, told: Callable[[str], None]) -> Done:
         """Watch whether it worked, until its window is over or *stop*."""
