@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from acting import INCIDENT, PERSON, SCRIPT, simple_facts
 from pitchey_ops.actions import Plan, plan
 from pitchey_ops.actions.apply import ActionRefused, Actor, Applied, Hands, again, apply, check, look, undo
 from pitchey_ops.actions.apply.credentials import Credentials
+from pitchey_ops.actions.guards import why_not_blocked
 from pitchey_ops.cli import acting as commands
 from pitchey_ops.errors import UsageError
 from pitchey_ops.evidence.archive import Archive
@@ -332,6 +334,40 @@ def test_an_address_named_twice_is_one_and_can_be_taken_back(world: World, hands
     assert len(planned("block", hands, addresses=[STRANGER, f"{STRANGER}/32"]).changes) == 1
 
 
+@pytest.mark.parametrize("address", ["::ffff:104.16.1.1", "::ffff:1.1.1.1", "::ffff:10.0.0.1"])
+def test_no_address_of_ours_passes_in_the_dress_of_ipv6(address: str) -> None:
+    """Cloudflare's, ours and private ones are recognised, however they are written."""
+    assert why_not_blocked(address, [ip_network("1.1.1.0/24")])
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("slack-status", {}),
+        ("slack-acknowledge", {}),
+        ("slack-resolution", {"resolution": "x"}),
+        ("tickets", {"items": ["x"]}),
+    ],
+)
+def test_without_a_channel_nothing_is_said(name: str, given: dict[str, Any], tmp_path: Path) -> None:
+    """A plan whose target has no name cannot be confirmed, in production least of all."""
+    with hands_of(World(), tmp_path, slack_channel="") as hands:
+        made = plan(name, simple_facts(hands.settings, now=hands.clock.now()), **given)
+        assert (made.possible, made.why_not) == (False, "slack_channel is not set")
+        forged = replace(made, possible=True, environment="production")
+        with pytest.raises(ActionRefused, match="no name"):
+            apply(forged, confirm="production/", hands=hands, **PERSON)
+
+
+@pytest.mark.parametrize("path", ["zones/sandbox-zone/%2e%2e/other/purge_cache", "zones/sandbox-zone/./x"])
+def test_a_path_in_disguise_stays_below_its_zone(path: str, world: World, hands: Hands) -> None:
+    """What a server would take for a step up is none of ours."""
+    made = planned("purge-cache", hands, paths=["/"])
+    change = replace(made.changes[0], request=replace(made.changes[0].request, path=path))
+    assert go(replace(made, changes=(change,)), hands).state == "not_done"
+    assert not world.sent
+
+
 # ── texts are texts ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -457,6 +493,16 @@ def test_somebody_elses_change_is_not_told_as_ours(world: World, hands: Hands) -
     assert not said
 
 
+def test_a_block_that_stands_already_says_until_when(world: World, hands: Hands) -> None:
+    """It ends as its own plan says, and not as this one: a person must know."""
+    go(planned("block", hands, addresses=[STRANGER], hours=1.0, reason="guessing"), hands)
+    hands.clock.sleep(60)
+    done = go(planned("block", hands, addresses=[STRANGER], hours=24.0), hands)
+
+    assert [one.state for one in done.outcomes] == ["already"]
+    assert "until 2026-11-23T09:30:00Z: guessing" in done.words()
+
+
 def test_analytics_that_are_asked_too_often_leave_it_unverified(world: World, hands: Hands) -> None:
     """The check ends with a word, in the journal too, and not with an error."""
     done = go(planned("rollback", hands), hands)
@@ -524,6 +570,19 @@ def test_a_process_that_is_no_number_is_wrong_use(name: str, hands: Hands) -> No
         look(name, simple_facts(hands.settings), {"pid": "abc"}, hands)
 
 
+@pytest.mark.parametrize("script", ["logs", "pitchey-logs"])
+def test_a_worker_is_found_as_people_call_it(script: str, world: World, hands: Hands) -> None:
+    """What is read and what is planned are of the same Worker."""
+    asked: list[str] = []
+    world.before = lambda request: asked.append(request.url.path)  # type: ignore[func-returns-value]
+    facts, given, unseen = look("redeploy", simple_facts(hands.settings), {"script": script}, hands)
+
+    assert not unseen
+    assert "/pitchey-logs/" in asked[0]
+    made = plan("redeploy", facts, **given)
+    assert (made.possible, made.target) == (True, "pitchey-logs")
+
+
 @pytest.mark.parametrize("at", ["yesterday", "2026-11-23T08:17:00"])
 def test_a_time_that_cannot_be_read_is_said(at: str, world: World, hands: Hands) -> None:
     """It is what could not be seen, and no crash."""
@@ -577,6 +636,20 @@ def test_nothing_is_planned_on_another_world(
         commands.facts_of(hands, INCIDENT, None)
     with pytest.raises(UsageError, match=words):
         commands.facts_of(hands, None, run.name)
+
+
+def test_a_name_that_no_file_can_have_is_wrong_use(hands: Hands) -> None:
+    """And a plan that cannot be written is told in words."""
+    with pytest.raises(UsageError, match="Nothing was sent"):
+        hands.journal.find("a" * 5000)
+
+
+def test_a_plan_that_cannot_be_written_is_told(hands: Hands, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One message, no traceback."""
+    (hands.archive.root / INCIDENT).mkdir(parents=True)
+    monkeypatch.setattr("pitchey_ops.actions.apply.hands", lambda *_, **__: contextlib.nullcontext(hands))
+    with pytest.raises(UsageError, match="cannot be written"):
+        commands.plan("slack-status", incident=INCIDENT, out=tmp_path / "no" / "plan.json")
 
 
 def test_a_watch_that_breaks_off_hides_nothing(

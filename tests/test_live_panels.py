@@ -482,6 +482,21 @@ def test_one_click_acknowledges_and_a_failure_gives_the_button_back():
     assert "acknowledged by ada" in desk.twin(bar.live)
 
 
+def test_a_double_click_acknowledges_once():
+    """Slack and PagerDuty are told once, however impatient one is."""
+    desk = FakeDesk()
+    waiting: list[Callable[[], None]] = []
+    desk.background = waiting.append  # type: ignore[method-assign]
+    tries: list[int] = []
+    bar = Bar(desk, _standing, lambda: [str(tries.append(1))], tick_s=0)  # type: ignore[func-returns-value]
+    bar.ack.click()
+    bar.ack.click()
+    for work in waiting:
+        work()
+
+    assert len(tries) == 1
+
+
 def test_a_note_is_written_once_and_shown_with_time_and_name():
     """A person's words belong to the incident's timeline; an empty note is refused."""
     desk = FakeDesk()

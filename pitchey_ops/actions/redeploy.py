@@ -25,6 +25,11 @@ BUILD = (
 )
 
 
+def worker(name: str) -> str:
+    """Return a monitoring Worker's name, which people say without its beginning."""
+    return f"pitchey-{name}" if name and not name.startswith("pitchey-") else name
+
+
 class Redeploy:
     """One deployment of a version that is there already: its code and bindings as they were uploaded."""
 
@@ -40,9 +45,7 @@ class Redeploy:
         """Return the plan; by default the version that runs now, for the Worker that was seen to fail."""
         arguments = {"script": script, "version": version, **given}
         failing = [row for row in facts.rule("monitoring") if row.get("service")]
-        wanted = script or (str(failing[0]["service"]) if failing else "")
-        if wanted and not wanted.startswith("pitchey-"):
-            wanted = f"pitchey-{wanted}"
+        wanted = worker(script or (str(failing[0]["service"]) if failing else ""))
         rows = [one for one in facts.deployments if one.script == wanted]
         now = rows[-1].version if rows else None
         target = version or now

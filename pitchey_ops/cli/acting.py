@@ -111,7 +111,10 @@ def plan(
         made = planned(name, facts, **given)
         place = all_.journal.store(made)
         if out is not None:
-            out.write_text(json.dumps(made.to_json(), indent=1), encoding="utf-8")
+            try:
+                out.write_text(json.dumps(made.to_json(), indent=1), encoding="utf-8")
+            except OSError as exc:
+                raise UsageError(f"{out}: cannot be written ({exc.strerror}). Nothing was sent.") from exc
     if as_json:
         sys.stdout.write(json.dumps({**made.to_json(), "file": str(place), "unseen": unseen}) + "\n")
     else:

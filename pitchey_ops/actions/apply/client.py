@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import httpx
 
@@ -206,7 +206,8 @@ class Client:
         base = self._base(request.service)
         path = filled(request.path, kept, quoted=True)
         home, url = httpx.URL(base), httpx.URL(base + path)
-        below = url.path.startswith(home.path) and not path.startswith("/") and ".." not in path.split("/")
+        up = any(unquote(part) in (".", "..") for part in path.split("/"))
+        below = url.path.startswith(home.path) and not path.startswith("/") and not up
         if (url.scheme, url.netloc) != (home.scheme, home.netloc) or not below or "\\" in path or "?" in path:
             raise NotSent(f"{request.service}: the address leaves the configured one; nothing was sent")
         body = request.body

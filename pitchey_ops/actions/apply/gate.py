@@ -63,6 +63,8 @@ def confirmed(plan: Plan, confirm: str | None) -> None:
     ActionRefused
         They did not.
     """
+    if not plan.target:
+        raise ActionRefused(f"{plan.action}: what it would change has no name to confirm. Nothing was sent.")
     if not confirm or confirm.strip() != plan.confirmation:
         repeated = " (in production with the environment before it)" if plan.environment == "production" else ""
         raise ActionRefused(

@@ -189,7 +189,7 @@ class Journal:
             There is none, or more than one.
         """
         path, beginning = Path(name), ""
-        if not path.is_file():
+        if not _is_file(path):
             if len(name) < 8 or not all(c in "0123456789abcdef" for c in name):
                 raise UsageError(f"{name[:80]!r}: no such file, and no digest of a plan. Nothing was sent.")
             found = sorted((self.folder / "plans").glob(f"{name}*.json"))
@@ -211,6 +211,13 @@ class Journal:
         except (OSError, ValueError):
             return {}
         return value if isinstance(value, dict) else {}
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # no name that a file can have
+        return False
 
 
 def _take(record: Record, entry: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from ..clear_state import listing
 from ..end_backend import process
 from ..facts import Deployed, Facts, OnCallPerson
 from ..models import Request
+from ..redeploy import worker
 from ..tighten import PHASES
 from .client import place_of
 from .errors import CannotLook, NotSent
@@ -78,6 +79,8 @@ def _deployments(facts: Facts, given: Arguments, hands: Hands) -> tuple[Facts, A
     script = str(given.get("script") or "")
     if not script and given.get("monitoring"):
         script = failing[0] if failing else ""
+    if given.get("monitoring"):
+        script = worker(script)
     script = script or facts.settings.worker_script
     rows = place_of(hands.client.read(cf.deployments(facts, script)).value, "result.deployments")
     if not isinstance(rows, list):
