@@ -55,7 +55,7 @@ from pitchey_ops.actions.apply import client as client_module
 from pitchey_ops.actions.apply import hands as hands_of
 from pitchey_ops.actions.apply.checking import wilson
 from pitchey_ops.actions.apply.credentials import Credentials, credentials
-from pitchey_ops.actions.apply.errors import CannotLook
+from pitchey_ops.actions.apply.errors import CannotLook, Denied
 from pitchey_ops.errors import ConfigError, UsageError
 from pitchey_ops.evidence.verify import verify
 from pitchey_ops.sandbox.generate import build
@@ -933,6 +933,30 @@ def test_a_backend_is_ended_and_a_statement_cancelled_for_real(sandbox: Running,
         hands.client = client_module.Client(hands.settings, hands.known)
         with pytest.raises(ActionRefused, match="PITCHEY_OPS_WRITE_DATABASE_URL"):
             go(plan("end-backend", facts.at(hands.clock.now()), pid=pid), hands)
+
+
+@pytest.mark.slow
+@pytest.mark.database
+@pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed")
+def test_a_signal_never_meets_what_came_after(sandbox: Running, tmp_path: Path) -> None:
+    """Between the last look and the signal a process id may be given anew, or the next statement have begun."""
+    with postgres() as url, hands_on(sandbox, tmp_path) as hands:
+        hands.known = Credentials({"database_url": url})
+        hands.client = client_module.Client(hands.settings, hands.known)
+        facts = facts_on(sandbox, hands, onset=None)
+        with psycopg.connect(url, autocommit=True) as other:
+            pid = other.info.backend_pid
+            long_ago = "2020-01-01 00:00:00+00"
+            for made in (
+                plan("end-backend", facts, pid=pid, backend_start=long_ago),
+                plan("cancel-query", facts, pid=pid, query_start=long_ago),
+            ):
+                with pytest.raises(Denied, match="did nothing"):
+                    hands.client.change(made.requests[0], {})
+            assert other.execute("select 1").fetchone() == (1,)
+            hands.client.change(plan("end-backend", facts, pid=pid).requests[0], {})
+            with pytest.raises(psycopg.OperationalError):
+                other.execute("select 1")
 
 
 # ── figures ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -17,7 +17,7 @@ from hostile import HOSTILE
 
 from pitchey_ops.actions.models import Blast, Change, Plan, Request, Verification
 from pitchey_ops.drills.play import ask_world, drill_settings
-from pitchey_ops.errors import UsageError
+from pitchey_ops.errors import RecordError, UsageError
 from pitchey_ops.findings.case import Case
 from pitchey_ops.frames import LOGS, SPANS
 from pitchey_ops.panels.base import Column, Panel, Table
@@ -482,6 +482,21 @@ def test_one_click_acknowledges_and_a_failure_gives_the_button_back():
     assert "acknowledged by ada" in desk.twin(bar.live)
 
 
+def test_a_double_click_acknowledges_once():
+    """Slack and PagerDuty are told once, however impatient one is."""
+    desk = FakeDesk()
+    waiting: list[Callable[[], None]] = []
+    desk.background = waiting.append  # type: ignore[method-assign]
+    tries: list[int] = []
+    bar = Bar(desk, _standing, lambda: [str(tries.append(1))], tick_s=0)  # type: ignore[func-returns-value]
+    bar.ack.click()
+    bar.ack.click()
+    for work in waiting:
+        work()
+
+    assert len(tries) == 1
+
+
 def test_a_note_is_written_once_and_shown_with_time_and_name():
     """A person's words belong to the incident's timeline; an empty note is refused."""
     desk = FakeDesk()
@@ -647,6 +662,58 @@ def test_a_failed_check_offers_the_undo_which_needs_the_name_again():
 
     assert doer.did[-1] == "undo production/pitchey-production"
     assert "UNDONE" in card.status.value
+
+
+def test_one_press_is_no_undo_after_a_failed_check():
+    """The name that was typed to apply is no word for taking it back."""
+    doer = FakeDoer("FAILED")
+    card = _card(None, doer)
+    card.make.click()
+    card.confirm.value = "production/pitchey-production"
+    card.apply.click()
+
+    card.undo.click()
+
+    assert doer.did[-1] == "check"
+    assert "Not undone" in card.status.value
+
+
+def test_what_was_done_in_part_can_be_taken_back_from_the_card():
+    """Three of five blocks stand: the card says so, and offers both ways on."""
+    doer = FakeDoer()
+    doer.apply = lambda plan, **_: Done(state="failed", words="3 of 5", undoable=True)  # type: ignore[method-assign]
+    card = _card(None, doer)
+    card.make.click()
+    card.confirm.value = "production/pitchey-production"
+    card.apply.click()
+
+    assert "3 of 5" in card.status.value
+    assert card.undo.layout.display == card.after.layout.display == card.form.layout.display == ""
+    card.undo.click()
+    assert doer.did == []
+    card.confirm.value = "production/pitchey-production"
+    card.undo.click()
+    assert doer.did == ["undo production/pitchey-production"]
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [(OSError("disk full"), "UNKNOWN"), (RecordError("the journal"), "UNKNOWN"), (UsageError("no"), "FAILED")],
+)
+def test_what_broke_off_while_acting_is_unknown(error: Exception, state: str):
+    """After something may have been sent nobody says that it failed; what was refused before was not sent."""
+    doer = FakeDoer()
+
+    def broken(plan: Plan, **_: Any) -> Done:
+        raise error
+
+    doer.apply = broken  # type: ignore[method-assign]
+    card = _card(None, doer)
+    card.make.click()
+    card.confirm.value = "production/pitchey-production"
+    card.apply.click()
+
+    assert state in card.status.value
 
 
 def test_what_is_not_possible_has_no_way_to_be_applied():

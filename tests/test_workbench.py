@@ -9,8 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -34,8 +36,11 @@ from pitchey_ops.sandbox.serve import Running
 from pitchey_ops.sandbox.world import Truth
 from pitchey_ops.settings import load
 from pitchey_ops.workbench.bench import Bench
+from pitchey_ops.workbench.bench import bench as bench_of_kernel
 from pitchey_ops.workbench.closing import close
+from pitchey_ops.workbench.doing import ACKNOWLEDGE, Acting, _value
 from pitchey_ops.workbench.keys import shortcuts
+from pitchey_ops.workbench.places import VARIABLE
 from pitchey_ops.workbench.saving import OURS, live_here, living_again, static_twins, write_twin
 from pitchey_ops.workbench.session import Session, as_drill, fill, prepare
 from pitchey_ops.workbench.sitting import tidy
@@ -255,6 +260,42 @@ def test_a_notebook_of_a_session_asks_no_other_environment(bench: Bench) -> None
     with pytest.raises(UsageError, match="this session is of sandbox"):
         investigate("outage", environment="production")
     assert bench.session.runs() == []
+
+
+def test_a_session_on_a_recorded_incident_carries_nothing_out(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it shows is over; whatever it did would meet the world of today."""
+    for case, acts in ((None, True), (tmp_path, False)):
+        replace(bench.session, case=case).write()
+        monkeypatch.setenv(VARIABLE, str(bench.session.folder))
+        made = bench_of_kernel.__wrapped__()
+        assert (made.doer is not None) is acts
+
+
+def test_what_is_to_be_done_may_hold_a_comma() -> None:
+    """A card parts texts as the command line does."""
+    assert _value("items", "write a test, then a page; tell people\nrest") == [
+        "write a test, then a page",
+        "tell people",
+        "rest",
+    ]
+    assert _value("addresses", "192.0.2.1, 192.0.2.2\n192.0.2.3") == ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
+
+
+def test_what_breaks_at_one_place_keeps_no_other_from_being_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk at the first is no reason not to stop PagerDuty's escalation."""
+    acting = Acting(bench.session, lambda: SimpleNamespace(view=None))  # type: ignore[arg-type, return-value]
+    asked: list[str] = []
+
+    def planned(name: str, *_: object) -> None:
+        asked.append(name)
+        raise OSError("disk full")
+
+    monkeypatch.setattr(acting, "plan", planned)
+    told = acting.acknowledge()
+    assert asked == list(ACKNOWLEDGE)
+    assert all(": unknown: " in one for one in told)
 
 
 def test_asking_again_before_anything_was_asked_is_told(bench: Bench) -> None:

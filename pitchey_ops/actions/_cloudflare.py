@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from .facts import Facts
-from .models import Change, Find, Request
+from .models import Change, Find, Request, exact
 
 VERSION = "result.deployments.0.versions.0.version_id"
 MESSAGE = "result.deployments.0.annotations.workers/message"
@@ -44,7 +44,7 @@ def versions(facts: Facts, script: str) -> Request:
 
 def runs(facts: Facts, script: str, version: str) -> Find:
     """Return that *version* is what the newest deployment runs."""
-    return Find(look=deployments(facts, script), where=((VERSION, version),))
+    return Find(look=deployments(facts, script), where=((VERSION, exact(version)),))
 
 
 def deployed(facts: Facts, script: str, version: str, message: str) -> Request:

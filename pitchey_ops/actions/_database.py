@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from .facts import Facts
-from .models import Find, Request
+from .models import Find, Request, exact
 
 ALIVE = (
     "select pid::bigint as pid, backend_start::text as backend_start, state::text as state, "
     "usename::text as user_name, application_name::text as application, query_start::text as query_start "
     "from pg_stat_activity where pid = %(pid)s and datname = current_database()"
 )
+
+
+SIGNALLED = " as done from pg_stat_activity where pid = %(pid)s and datname = current_database()"
+"""The signal goes to what was listed or to nobody: looked at and sent in one statement."""
 
 
 def sql(statement: str, **parameters: Any) -> Request:
@@ -24,9 +28,9 @@ def backend(pid: int, *, absent: bool = False, start: str | None = None, query_s
     """Return that the backend is there (the very same one, where its start is known), or is gone."""
     where: list[tuple[str, Any]] = [("pid", pid)]
     if start:
-        where.append(("backend_start", start))
+        where.append(("backend_start", exact(start)))
     if query_start:
-        where += [("query_start", query_start), ("state", "active")]
+        where += [("query_start", exact(query_start)), ("state", "active")]
     return Find(look=sql(ALIVE, pid=pid), items="rows", where=tuple(where), absent=absent)
 
 

@@ -65,6 +65,11 @@ def message(facts: Facts, mark: str, lines: list[str], *, kind: str) -> Change:
     )
 
 
+def missing(facts: Facts) -> str:
+    """Return which setting is missing, or an empty text."""
+    return "" if facts.settings.slack_channel else "slack_channel is not set"
+
+
 def seen(change: Change) -> tuple[Find, ...]:
     """Return that the message of *change* is in the channel."""
     return () if change.find is None else (change.find,)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from ..errors import UsageError
 from . import _slack
-from .base import RESPONDER, drafted, mark_for, one_line
+from .base import RESPONDER, drafted, mark_for, one_line, refused
 from .facts import Facts
 from .models import Plan, Verification
 
@@ -31,6 +31,9 @@ class ActionItems:
         wanted = [one_line(str(item), 300) for item in wanted if str(item).strip()]
         if not wanted or len(wanted) > MOST:
             raise UsageError(f"items: expected 1 to {MOST} texts. Nothing was planned.")
+        title = f"Hand over {len(wanted)} action items"
+        if lacking := _slack.missing(facts):
+            return refused(self, facts, title, lacking, {"items": wanted, **given})
         mark = mark_for(self, facts, {"items": wanted, **given})
         lines = [f"To do after {facts.incident or 'the incident'}:", *(f"☐ {item}" for item in wanted)]
         change = _slack.message(facts, mark, lines, kind="tickets")
@@ -38,7 +41,7 @@ class ActionItems:
             self,
             facts,
             facts.settings.slack_channel,
-            f"Hand over {len(wanted)} action items",
+            title,
             {"items": wanted, **given},
             changes=(change,),
             when="when the postmortem's draft is agreed",

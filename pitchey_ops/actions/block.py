@@ -60,7 +60,7 @@ class Block:
             raise UsageError(f"hours {lasting:g}: expected more than 0, at most {HOURS_MOST}. Nothing was planned.")
         judged = [(text, why_not_blocked(text, facts.protected)) for text in wanted]
         refused_ = [f"{one_line(text, 60)} is refused: {why}" for text, why in judged if why]
-        taken = [target_of(text)[:2] for text, why in judged if not why]
+        taken = list(dict.fromkeys(target_of(text)[:2] for text, why in judged if not why))
         left = taken[MOST_ADDRESSES:]
         taken = taken[:MOST_ADDRESSES]
         warnings = [*refused_[:20]]

@@ -51,7 +51,13 @@ class CancelQuery:
                 Change(
                     id="cancel",
                     words=f"select pg_cancel_backend({number})",
-                    request=db.sql("select pg_cancel_backend(%(pid)s) as done", pid=number),
+                    request=db.sql(
+                        "select pg_cancel_backend(pid)"
+                        + db.SIGNALLED
+                        + " and state = 'active' and query_start::text = %(query_start)s",
+                        pid=number,
+                        query_start=query_start,
+                    ),
                     find=over,
                     repeatable=True,
                 ),

@@ -37,7 +37,7 @@ class ClearState:
     changes: ClassVar[str] = "cached figures and state of the monitoring"
     who: ClassVar[str] = COMMANDER
     verified: ClassVar[str] = "no key of the list is there any more"
-    undone: ClassVar[str] = "the values are written back as they were"
+    undone: ClassVar[str] = "the values are written back; those that had an end of their own have none then"
     arguments: ClassVar[Mapping[str, str]] = {
         "prefix": "one of kv_prefixes in the settings",
         "keys": "the keys, as they were listed before",

@@ -51,6 +51,11 @@ class EndBackend:
                 self, facts, title, "no process was named; the database was not seen to block", arguments, **common
             )
         gone = db.backend(number, absent=True, start=backend_start)
+        statement = "select pg_terminate_backend(pid)" + db.SIGNALLED
+        named: dict[str, Any] = {"pid": number}
+        if backend_start:
+            statement += " and backend_start::text = %(backend_start)s"
+            named["backend_start"] = backend_start
         return drafted(
             self,
             facts,
@@ -61,7 +66,7 @@ class EndBackend:
                 Change(
                     id="terminate",
                     words=f"select pg_terminate_backend({number})",
-                    request=db.sql("select pg_terminate_backend(%(pid)s) as done", pid=number),
+                    request=db.sql(statement, **named),
                     find=gone,
                     repeatable=True,
                 ),

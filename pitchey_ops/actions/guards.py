@@ -41,6 +41,8 @@ def why_not_blocked(text: str, protected: Sequence[IPNetwork]) -> str:
     if why:
         return why
     network = ipaddress.ip_network(value)
+    if isinstance(network, ipaddress.IPv6Network) and (mapped := network.network_address.ipv4_mapped) is not None:
+        return f"is the IPv4 address {mapped}, written as IPv6: name it so"
     for address in (network.network_address, network.broadcast_address):
         found = why_never_blocked(str(address), protected)
         if found:

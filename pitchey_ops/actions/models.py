@@ -24,6 +24,9 @@ SCHEMA = "pitchey-plan/1"
 MARK = 10
 """Characters of the mark that every change carries, so that it is found again."""
 
+OPERATORS = "=~!|*"
+"""Beginnings of a value in `Find.where` that mean more than the text itself."""
+
 Places = tuple[tuple[str, str], ...]
 
 
@@ -70,7 +73,7 @@ class Find:
         Place of a list in its answer; ``""`` is the whole answer, as one item.
     where
         Place in an item and the value that it must have; ``~text`` for a value that contains *text*, ``!value``
-        for any other value, ``*`` for any that is there.
+        for any other value, ``*`` for any that is there, ``=text`` for *text* whatever it begins with (`exact`).
     absent
         Whether it is so when *no* item matches.
     missing_is_none
@@ -334,6 +337,11 @@ class Plan:
         if not intact:
             raise UsageError("the plan was changed after it was made: its digest is another. Nothing was sent.")
         return made
+
+
+def exact(text: str) -> str:
+    """Return a text that a person or a service gave as a value of `Find.where` that means itself and nothing more."""
+    return f"={text}" if text[:1] and text[0] in OPERATORS else text
 
 
 def mark_of(action: str, incident: str, planned_at: datetime, arguments: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from . import _cloudflare as cf
 from .base import COMMANDER, drafted, mark_for, refused
 from .facts import Facts
-from .models import Assumption, Blast, Change, Find, Plan, Verification
+from .models import Assumption, Blast, Change, Find, Plan, Verification, exact
 from .rollback import LIMITS
 
 BUILD = (
@@ -23,6 +23,11 @@ BUILD = (
     "its configuration: `npx wrangler deploy --config wrangler.toml`; never `wrangler deploy FILE --name`, as the "
     "written runbook has it: without the configuration it drops all bindings"
 )
+
+
+def worker(name: str) -> str:
+    """Return a monitoring Worker's name, which people say without its beginning."""
+    return f"pitchey-{name}" if name and not name.startswith("pitchey-") else name
 
 
 class Redeploy:
@@ -40,9 +45,7 @@ class Redeploy:
         """Return the plan; by default the version that runs now, for the Worker that was seen to fail."""
         arguments = {"script": script, "version": version, **given}
         failing = [row for row in facts.rule("monitoring") if row.get("service")]
-        wanted = script or (str(failing[0]["service"]) if failing else "")
-        if wanted and not wanted.startswith("pitchey-"):
-            wanted = f"pitchey-{wanted}"
+        wanted = worker(script or (str(failing[0]["service"]) if failing else ""))
         rows = [one for one in facts.deployments if one.script == wanted]
         now = rows[-1].version if rows else None
         target = version or now
@@ -63,12 +66,12 @@ class Redeploy:
             return refused(self, facts, title, lacking, arguments, target=wanted, **common)
         mark = mark_for(self, facts, arguments)
         message = f"{facts.incident or 'pitchey-ops'} redeploy {mark}"
-        done = Find(look=cf.deployments(facts, wanted), where=((cf.VERSION, target), (cf.MESSAGE, f"~{mark}")))
+        done = Find(look=cf.deployments(facts, wanted), where=((cf.VERSION, exact(target)), (cf.MESSAGE, f"~{mark}")))
         undo = Change(
             id="back",
             words=f"deploy {now} again",
             request=cf.deployed(facts, wanted, now, f"{facts.incident} redeploy undone {mark}"),
-            find=Find(look=cf.deployments(facts, wanted), where=((cf.VERSION, now), (cf.MESSAGE, "~undone"))),
+            find=Find(look=cf.deployments(facts, wanted), where=((cf.VERSION, exact(now)), (cf.MESSAGE, "~undone"))),
             requires=done,
         )
         return drafted(

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from . import _cloudflare as cf
 from .base import COMMANDER, drafted, mark_for, one_line, refused, well_again
 from .facts import Facts, target_version
-from .models import Assumption, Blast, Change, Find, Plan, Verification
+from .models import Assumption, Blast, Change, Find, Plan, Verification, exact
 
 LIKELY = ("bad_deployment", "schema_drift", "frontend_build", "cors_misconfigured", "worker_limits")
 """Causes that a rollback of the Worker may cure."""
@@ -73,7 +73,7 @@ class Rollback:
         there = Find(
             look=cf.versions(facts, wanted),
             items="result.items",
-            where=(("id", target),),
+            where=(("id", exact(target)),),
         )
         affected = facts.share_of(facts.routes) if facts.routes else None
         return drafted(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from . import _slack
-from .base import RESPONDER, drafted, mark_for, one_line
+from .base import RESPONDER, drafted, mark_for, one_line, refused
 from .facts import Facts
 from .models import Plan, Verification
 
@@ -24,6 +24,9 @@ class SlackAcknowledge:
 
     def plan(self, facts: Facts, *, note: str | None = None, **given: Any) -> Plan:
         """Return the plan of the message."""
+        title = "Say in the incident's thread that somebody looks"
+        if lacking := _slack.missing(facts):
+            return refused(self, facts, title, lacking, {"note": note, **given})
         mark = mark_for(self, facts, {"note": note, **given})
         first = f"Investigating {facts.incident or 'this'} ({facts.severity})"
         change = _slack.message(facts, mark, [first, one_line(note or "", 500)], kind="acknowledge")
@@ -31,7 +34,7 @@ class SlackAcknowledge:
             self,
             facts,
             facts.settings.slack_channel,
-            "Say in the incident's thread that somebody looks",
+            title,
             {"note": note, **given},
             changes=(change,),
             when="at once, by whoever takes it",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from . import _slack
-from .base import RESPONDER, drafted, mark_for, one_line, wanted
+from .base import RESPONDER, drafted, mark_for, one_line, refused, wanted
 from .facts import Facts
 from .models import Plan, Verification
 from .wording import moment
@@ -26,6 +26,9 @@ class SlackResolution:
     def plan(self, facts: Facts, *, resolution: str | None = None, **given: Any) -> Plan:
         """Return the plan of the message."""
         done = one_line(wanted("resolution", resolution, "what was done"), 1000)
+        title = "Say in the incident's thread that it is over"
+        if lacking := _slack.missing(facts):
+            return refused(self, facts, title, lacking, {"resolution": resolution, **given})
         mark = mark_for(self, facts, {"resolution": resolution, **given})
         lines = [f"Resolved: {facts.incident or 'the incident'} ({facts.severity})", done]
         if facts.onset is not None:
@@ -35,7 +38,7 @@ class SlackResolution:
             self,
             facts,
             facts.settings.slack_channel,
-            "Say in the incident's thread that it is over",
+            title,
             {"resolution": resolution, **given},
             changes=(change,),
             when="when the watch ended without recurrence",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from . import _slack
-from .base import RESPONDER, drafted, mark_for, one_line
+from .base import RESPONDER, drafted, mark_for, one_line, refused
 from .facts import Facts
 from .models import Plan, Verification
 from .wording import facts_lines
@@ -25,6 +25,9 @@ class SlackStatus:
 
     def plan(self, facts: Facts, *, note: str | None = None, **given: Any) -> Plan:
         """Return the plan of the message."""
+        title = "Status update in the incident's thread"
+        if lacking := _slack.missing(facts):
+            return refused(self, facts, title, lacking, {"note": note, **given})
         mark = mark_for(self, facts, {"note": note, **given})
         head = f"Status of {facts.incident or 'the incident'} ({facts.severity})"
         lines = [head, *facts_lines(facts), one_line(note or "", 500)]
@@ -33,7 +36,7 @@ class SlackStatus:
             self,
             facts,
             facts.settings.slack_channel,
-            "Status update in the incident's thread",
+            title,
             {"note": note, **given},
             changes=(change,),
             when="when the verdict is known, and whenever it changes",

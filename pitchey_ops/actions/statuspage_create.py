@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from ..errors import UsageError
 from . import _statuspage as sp
 from .base import COMMANDER, drafted, one_line, refused
 from .facts import Facts
-from .models import Assumption, Blast, Change, Find, Plan, Verification
+from .models import Assumption, Blast, Change, Find, Plan, Verification, exact
 from .wording import PUBLIC_IMPACT, public_body
 
 
@@ -42,7 +43,14 @@ class StatuspageCreate:
         email: bool = False,
         **given: Any,
     ) -> Plan:
-        """Return the plan of the public incident."""
+        """
+        Return the plan of the public incident.
+
+        Raises
+        ------
+        UsageError
+            A status that Statuspage does not know, or that no new incident has.
+        """
         arguments = {
             "name": name,
             "body": body,
@@ -53,6 +61,10 @@ class StatuspageCreate:
             **given,
         }
         sp.checked(status, component_status)
+        if status == "resolved":
+            raise UsageError(
+                "status 'resolved': a new incident is investigating, identified or monitoring. Nothing was planned."
+            )
         title = "Create an incident on the public status page"
         if not facts.settings.statuspage_page:
             return refused(self, facts, title, "statuspage_page is not set", arguments)
@@ -70,7 +82,7 @@ class StatuspageCreate:
             sent["components"] = dict.fromkeys(components, component_status)
         there = Find(
             look=sp.call(facts, "GET", "incidents/unresolved"),
-            where=(("name", shown),),
+            where=(("name", exact(shown)),),
             items="#list",
             keeps=(("statuspage_id", "id"),),
         )
@@ -80,7 +92,7 @@ class StatuspageCreate:
                 find=Find(
                     look=sp.call(facts, "GET", "components"),
                     items="#list",
-                    where=(("id", key),),
+                    where=(("id", exact(key)),),
                     keeps=((f"component_{key}", "status"),),
                 ),
             )

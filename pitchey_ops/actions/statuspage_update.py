@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from . import _statuspage as sp
 from .base import COMMANDER, drafted, one_line, refused
 from .facts import Facts
-from .models import Assumption, Blast, Change, Find, Plan, Verification
+from .models import Assumption, Blast, Change, Find, Plan, Verification, exact
 from .wording import public_body
 
 
@@ -67,7 +67,7 @@ class StatuspageUpdate:
         keeps = (("statuspage_id", "id"), ("old_status", "status"))
         unresolved = Assumption(
             words=f"the page has the unresolved incident “{shown}”",
-            find=Find(look=look, items="#list", where=(("name", shown),), keeps=keeps),
+            find=Find(look=look, items="#list", where=(("name", exact(shown)),), keeps=keeps),
         )
         kept = [
             Assumption(
@@ -75,14 +75,14 @@ class StatuspageUpdate:
                 find=Find(
                     look=sp.call(facts, "GET", "components"),
                     items="#list",
-                    where=(("id", key),),
+                    where=(("id", exact(key)),),
                     keeps=((f"component_{key}", "status"),),
                 ),
             )
             for key in components
         ]
         one = sp.call(facts, "GET", "incidents/${statuspage_id}")
-        done = Find(look=one, where=(("status", status), ("incident_updates.0.body", text)))
+        done = Find(look=one, where=(("status", status), ("incident_updates.0.body", exact(text))))
         undo = Change(
             id="back",
             words="set the old status and components again",

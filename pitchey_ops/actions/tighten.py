@@ -11,7 +11,7 @@ from ..evidence.canonical import iso
 from . import _cloudflare as cf
 from .base import COMMANDER, drafted, mark_for, refused
 from .facts import Facts
-from .models import Assumption, Behaviour, Blast, Change, Find, Plan, Verification
+from .models import Assumption, Behaviour, Blast, Change, Find, Plan, Verification, exact
 
 PATHS = {
     "brute_force": "/api/auth/login",
@@ -118,7 +118,7 @@ class Tighten:
             request = cf.zone(facts, "POST", f"rulesets/{ruleset}/rules", rule)
             assumed = Assumption(
                 words=f"the zone's ruleset for {phase} is {ruleset}",
-                find=Find(look=entry, where=(("result.id", ruleset),), keeps=(("ruleset_id", "result.id"),)),
+                find=Find(look=entry, where=(("result.id", exact(ruleset)),), keeps=(("ruleset_id", "result.id"),)),
             )
         else:
             body = {

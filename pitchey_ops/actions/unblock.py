@@ -26,7 +26,8 @@ class Unblock:
 
     def plan(self, facts: Facts, *, addresses: Sequence[str] | str = (), **given: Any) -> Plan:
         """Return the plan of the removals."""
-        named = [addresses] if isinstance(addresses, str) else [str(one) for one in addresses]
+        asked = [addresses] if isinstance(addresses, str) else [str(one) for one in addresses]
+        named = list(dict.fromkeys(target_of(text)[1] for text in asked))
         arguments = {"addresses": named or None, **given}
         title = f"Unblock {len(named)} address{'' if len(named) == 1 else 'es'}"
         if not 1 <= len(named) <= MOST_ADDRESSES:

@@ -12,7 +12,7 @@ from .facts import Facts
 from .models import Assumption, Blast, Change, Plan, Verification
 from .under_attack_on import MODE
 
-LEVELS = ("essentially_off", "low", "medium", "high")
+LEVELS = ("off", "essentially_off", "low", "medium", "high")
 
 
 class UnderAttackOff:

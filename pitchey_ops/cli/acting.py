@@ -5,6 +5,8 @@ from __future__ import annotations
 import getpass
 import json
 import math
+import re
+import shlex
 import signal
 import sys
 import threading
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 SHOWN = 16
 """Characters of a digest that a person copies."""
+BODY_LINE = 1000
+"""Characters of a request's body in one line; all of it is shown, for it is what a person says yes to."""
+_PLAIN = re.compile(r"[\w./:@%+=, -]+", re.ASCII)
 TOLD_EVERY_S = 60.0
 """How often a wait is told where nobody sees a line change."""
 
@@ -106,7 +111,10 @@ def plan(
         made = planned(name, facts, **given)
         place = all_.journal.store(made)
         if out is not None:
-            out.write_text(json.dumps(made.to_json(), indent=1), encoding="utf-8")
+            try:
+                out.write_text(json.dumps(made.to_json(), indent=1), encoding="utf-8")
+            except OSError as exc:
+                raise UsageError(f"{out}: cannot be written ({exc.strerror}). Nothing was sent.") from exc
     if as_json:
         sys.stdout.write(json.dumps({**made.to_json(), "file": str(place), "unseen": unseen}) + "\n")
     else:
@@ -139,7 +147,11 @@ def apply(
         done = carried(made, confirm=confirm, who=who or person(), why=why, second=second, hands=all_, progress=tell)
         seen = None
         if check_ and done.state != "not_done":
-            seen = watched(done, hands=all_, progress=_silent if as_json else _waiting())
+            try:
+                seen = watched(done, hands=all_, progress=_silent if as_json else _waiting())
+            except BaseException:  # a watch that breaks off, or is broken off, must not hide what was done
+                _ended(done, None, as_json)
+                raise
     _ended(done, seen, as_json)
     if done.state != "applied":
         return 1
@@ -256,8 +268,8 @@ def actor(
     with hands(environment) as all_:
         one = Actor(all_, _out)
         if once:
-            done = one.once()
-            return 0 if all(item.state == "undone" for item in done) else 1
+            one.once()
+            return 1 if one.failed else 0
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopped.set())
         _out(f"actor: {all_.settings.environment}, archive {all_.archive.root}")
@@ -294,6 +306,7 @@ def facts_of(hands: Hands, incident: str | None, run: str | None) -> Facts:
         folder = hands.archive.find(ids.run_id(run))
         if folder is None:
             raise UsageError(f"{run}: not in the archive {root}. Nothing was planned.")
+        _of_this_world(folder, hands)
         return facts_from_report(_report(folder), hands.settings, now)
     if incident is None:
         known = sorted(p.name for p in root.iterdir() if ids.is_incident_id(p.name)) if root.is_dir() else []
@@ -302,10 +315,11 @@ def facts_of(hands: Hands, incident: str | None, run: str | None) -> Facts:
         incident = known[-1]
     folder = root / ids.incident_id(incident)
     runs = sorted(p for p in folder.iterdir() if ids.is_run_id(p.name)) if folder.is_dir() else []
-    reports = [report for path in runs if (report := _report(path))]
-    found = [r for r in reports if one_mapping(r.get("verdict")).get("state") == "incident"] or reports
+    reports = [(path, report) for path in runs if (report := _report(path))]
+    found = [row for row in reports if one_mapping(row[1].get("verdict")).get("state") == "incident"] or reports
     if found:
-        return facts_from_report(found[-1], hands.settings, now)
+        _of_this_world(found[-1][0], hands)
+        return facts_from_report(found[-1][1], hands.settings, now)
     severity = "P3"
     for line in _lines(folder / "timeline.jsonl"):
         severity = str(one_mapping(line.get("entry")).get("severity") or severity)
@@ -318,12 +332,37 @@ def facts_of(hands: Hands, incident: str | None, run: str | None) -> Facts:
     )
 
 
+def _of_this_world(run: Path, hands: Hands) -> None:
+    """Refuse to plan on what was seen in another environment, or read from a recorded incident."""
+    from ..errors import RecordError
+    from ..evidence.har import read_events
+
+    own = hands.settings.environment
+    seen = one_mapping(one_mapping(_report(run).get("run")).get("parameters")).get("environment") or own
+    if seen != own:
+        raise UsageError(
+            f"{run.name} looked at {str(seen)[:40]}, and this would act on {own}: its findings are not about {own}. "
+            f"Say --environment {str(seen)[:40]}, or run a runbook there first. Nothing was planned."
+        )
+    try:
+        events = read_events((run / "evidence.har.gz").read_bytes())
+    except (OSError, RecordError):
+        return
+    if any(event.get("record") == "run" and event.get("case") for event in events):
+        raise UsageError(
+            f"{run.name} was read from a recorded incident, not from {own}: there is nothing to act on. "
+            "Nothing was planned."
+        )
+
+
 def show(made: Plan) -> None:
     """Print a plan as a person reads it before they say yes."""
     environment = made.environment.upper() if made.environment == "production" else made.environment
     _out(f"{made.title}")
     _out(f"environment {environment}")
     _out(f"target      {made.target}")
+    if made.incident:
+        _out(f"incident    {made.incident}")
     if not made.possible:
         _out(f"NOT POSSIBLE: {made.why_not}")
     for label, text in (("when", made.when), ("why", made.why), ("risk", made.risk)):
@@ -334,7 +373,13 @@ def show(made: Plan) -> None:
         if number < 5:
             _out(f"{'':11}   {change.request.words()}")
             if change.request.body is not None:
-                _out(f"{'':11}   {json.dumps(change.request.body, ensure_ascii=True)[:600]}")
+                body = json.dumps(change.request.body, ensure_ascii=False)
+                for start in range(0, len(body), BODY_LINE):
+                    _out(f"{'':11}   {body[start : start + BODY_LINE]}")
+    if len(made.changes) > 5:
+        _out(f"{'':11} the requests of 5 of {len(made.changes)} are shown; `--json` has all of them")
+    if made.mitigates and made.possible:
+        _out(f"{'':11} then a change event to PagerDuty, where a routing key is set")
     for number, one in enumerate(made.blast):
         _out(f"{'reaches' if number == 0 else '':11} {one.text()}")
     for number, assumption in enumerate(made.assumptions[:10]):
@@ -350,7 +395,8 @@ def show(made: Plan) -> None:
     _out(f"digest      {made.digest}")
     if made.possible:
         _out("Nothing was sent. To carry it out:")
-        _out(f'  pitchey-ops action apply {made.digest[:SHOWN]} --confirm "{made.confirmation}" --why "..." --check')
+        typed = _typed(made.confirmation)
+        _out(f'  pitchey-ops action apply {made.digest[:SHOWN]} --confirm {typed} --why "..." --check')
 
 
 def one_mapping(value: Any) -> Mapping[str, Any]:
@@ -371,15 +417,22 @@ def _arguments(items: list[str], takes: Mapping[str, str]) -> dict[str, Any]:
     return given
 
 
+def _typed(text: str) -> str:
+    """Return *text* as a shell takes it for one word: names of strangers stand in commands that people copy."""
+    return f'"{text}"' if _PLAIN.fullmatch(text) else shlex.quote(text)
+
+
 def _asked(made: Plan) -> str:
     """Show the plan and let the person type the target's name; without a terminal there is nobody to ask."""
-    if not sys.stdin.isatty():
+    from ..panels.safe import terminal
+
+    if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError(
-            f"--confirm is missing, and nobody can be asked here: type --confirm {made.confirmation!r}. "
+            f"--confirm is missing, and nobody can be asked here: type --confirm {_typed(made.confirmation)}. "
             "Nothing was sent."
         )
     show(made)
-    sys.stdout.write(f"Type {made.confirmation} to confirm ({made.environment}): ")
+    sys.stdout.write(terminal(f"Type {made.confirmation} to confirm ({made.environment}):", 4000) + " ")
     sys.stdout.flush()
     return sys.stdin.readline().strip()
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..workbench.session import Session
 
 Browser = Annotated[bool, typer.Option(help="Open a browser.")]
-Port = Annotated[int, typer.Option(help="JupyterLab's port; 0 takes a free one.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="JupyterLab's port; 0 takes a free one.")]
 
 DRILL_ALERT = {
     "type": "warning",

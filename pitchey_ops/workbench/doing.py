@@ -8,7 +8,7 @@ from threading import Event
 from typing import Any
 
 from ..actions.apply import Applied, Hands, apply, check, hands, look, undo
-from ..actions.catalogue import action, catalogue, plan
+from ..actions.catalogue import LISTS, action, catalogue, fitted, plan
 from ..actions.facts import Deployed, Facts, facts_from_report
 from ..actions.models import Plan
 from ..errors import OpsError, UsageError
@@ -19,8 +19,6 @@ from ..runbooks.run import Run
 from .session import Session
 
 ACKNOWLEDGE = ("alert-acknowledge", "slack-acknowledge", "pagerduty-acknowledge")
-LISTS = ("addresses", "keys", "items", "routes", "paths", "components")
-"""Arguments that take several values, separated by commas."""
 ONE_CLICK = "acknowledged with one click in the session's notebook"
 
 
@@ -69,7 +67,8 @@ class Acting:
             )
         self._applied[plan.digest] = found
         states: dict[str, State] = {"applied": "applied", "partly": "failed", "not_done": "failed"}
-        return Done(state=states.get(found.state, "unknown"), words="; ".join((found.words(), *found.notes)))
+        words = "; ".join((found.words(), *found.notes))
+        return Done(state=states.get(found.state, "unknown"), words=words, undoable=found.undoable)
 
     def check(self, plan: Plan, *, stop: Event, told: Callable[[str], None]) -> Done:
         """Watch whether it worked, until its window is over or *stop*."""
@@ -110,6 +109,8 @@ class Acting:
                 told.append(f"{name}: {done.state}")
             except OpsError as error:
                 told.append(f"{name}: not done: {error}")
+            except Exception as error:  # the others are still told
+                told.append(f"{name}: unknown: it broke off ({type(error).__name__})")
         return told
 
     def _of(self, plan: Plan) -> Applied:
@@ -150,6 +151,5 @@ def doer(session: Session, run: Callable[[], Run | None]) -> Doer:
 
 
 def _value(name: str, text: str) -> Any:
-    if name in LISTS:
-        return [part.strip() for part in text.replace("\n", ",").split(",") if part.strip()]
-    return text
+    """Return an argument as it was typed; several values also stand on lines of their own."""
+    return fitted(name, text.replace("\n", LISTS[name])) if name in LISTS else text

@@ -16,15 +16,19 @@ RETRY_MOST = timedelta(minutes=5)
 WHY = "its end was reached"
 
 
-def due(journal: Journal, now: datetime) -> list[Record]:
-    """Return what was carried out, has reached its end and was not taken back; read anew from the journals."""
+def due(journal: Journal, now: datetime, unread: set[str] | None = None) -> list[Record]:
+    """
+    Return what was carried out, has reached its end and was not taken back; read anew from the journals.
+
+    *unread* gets the digests of plans that cannot be read: nobody sees to their ends.
+    """
     found = []
     for incident in journal.incidents():
-        for record in journal.records(incident):
+        for record in journal.records(incident, unread):
             plan = record.plan
             if plan is None or plan.ends is None or record.undone:
                 continue
-            carried = bool(record.outcomes) or bool(record.sending)
+            carried = any(record.made(change.id) for change in plan.changes)
             if carried and datetime.fromisoformat(plan.ends) <= now:
                 found.append(record)
     return found
@@ -38,6 +42,11 @@ class Actor:
     ----------
     say
         Hears what was done, a line each.
+
+    Attributes
+    ----------
+    failed
+        Whether something that was due could not be taken back when it looked last.
     """
 
     def __init__(self, hands: Hands, say: Callable[[str], None]) -> None:
@@ -45,12 +54,20 @@ class Actor:
         self._hands = hands
         self._say = say
         self._not_before: dict[str, tuple[datetime, timedelta]] = {}
+        self._told: set[str] = set()
+        self.failed = False
 
     def once(self) -> list[Applied]:
         """Look once, and take back what is due; what fails is tried again later, ever less often."""
         now = self._hands.clock.now()
         done = []
-        for record in due(self._hands.journal, now):
+        unread: set[str] = set()
+        self.failed = False
+        found = due(self._hands.journal, now, unread)
+        for digest in sorted(unread - self._told):
+            self._say(f"the plan {digest[:16]} in the journal cannot be read: if it has an end, see to it by hand")
+        self._told |= unread
+        for record in found:
             plan = record.plan
             assert plan is not None
             if plan.environment != self._hands.settings.environment:
@@ -66,6 +83,7 @@ class Actor:
             except OpsError as exc:
                 good = False
                 self._say(self._hands.clean(f"{plan.action} of {plan.target}: {exc}"))
+            self.failed |= not good
             if good:
                 self._not_before.pop(plan.digest, None)
             else:

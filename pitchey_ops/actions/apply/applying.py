@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from ...evidence.canonical import iso
+from ...evidence.canonical import digest, iso
 from ..base import one_line
 from ..models import Change, Plan
 from ..pagerduty_change import change_event
 from .carrying import Outcome, carry, holds
-from .errors import ActionRefused, Denied, NotSent, Throttled, Unknown
-from .gate import confirmed, may_begin, name_of, never_headless
+from .errors import ActionRefused, CannotLook, Denied, NotSent, Throttled, Unknown
+from .gate import confirmed, may_begin, name_of, never_headless, never_ours
 from .hands import Hands
 from .hands import hands as hands_of
 from .journal import ENDED, Record, public
@@ -108,11 +108,12 @@ def apply(
     """
     never_headless()
     person, reason = name_of("who", who), _reason(why)
+    beside = name_of("second", second) if second else None
     confirmed(plan, confirm)
     own = hands is None
     hands = hands or hands_of(plan.environment)
     try:
-        return _apply(plan, hands, person, reason, second, progress or _silent)
+        return _apply(plan, hands, person, hands.clean(reason), beside, progress or _silent)
     finally:
         if own:
             hands.client.close()
@@ -136,7 +137,9 @@ def approve(plan: Plan, *, confirm: str, who: str, hands: Hands | None = None) -
 
 def _apply(plan: Plan, hands: Hands, who: str, why: str, second: str | None, progress: Progress) -> Applied:
     may_begin(plan, _record(plan, hands), hands, who=who, second=second)
-    with hands.journal.alone(plan.digest):
+    # two plans of the same thing wait for one another: the second then sees what the first has made
+    same = digest(f"{plan.environment}\n{plan.action}\n{plan.target}".encode())
+    with hands.journal.alone(same), hands.journal.alone(plan.digest):
         record = _record(plan, hands)
         ended = record.ended
         if record.undone:
@@ -162,10 +165,14 @@ def _apply(plan: Plan, hands: Hands, who: str, why: str, second: str | None, pro
                 what=plan.title,
                 **more,
             )
-        elif not record.sending and not record.outcomes:
-            if hands.clock.now() > plan.expires_at:
+        elif _untouched(record):
+            expired = hands.clock.now() > plan.expires_at
+            if expired and not record.outcomes:
                 raise ActionRefused("the plan was begun, nothing was sent, and it expired. Plan it again.")
-            kept.update(holds(plan, hands))
+            if not expired and not _there_by_now(plan, record, hands):
+                progress("looking at the world again")
+                kept.update(holds(plan, hands))
+                hands.journal.keep(plan, kept)
         outcomes = _changes(plan, plan.changes, hands, record, kept, progress)
         state = _state(outcomes)
         event: str = state
@@ -174,7 +181,8 @@ def _apply(plan: Plan, hands: Hands, who: str, why: str, second: str | None, pro
         at = hands.clock.now()
         words = [_words(one) for one in outcomes]
         hands.journal.write(plan, event, at, by=who, why=why, what=plan.title, outcomes=words, ends=plan.ends)
-        notes = _told(plan, hands, at, who) if state in ("applied", "partly") and plan.mitigates else ()
+        ours = state in ("applied", "partly") and any(one.state == "done" for one in outcomes)
+        notes = _told(plan, hands, at, who) if ours and plan.mitigates else ()
     return Applied(
         plan=plan,
         state=state,
@@ -216,7 +224,7 @@ def undo(
     own = hands is None
     hands = hands or hands_of(plan.environment)
     try:
-        return take_back(plan, hands, person, why.strip() or "undone", progress or _silent)
+        return take_back(plan, hands, person, hands.clean(why.strip()) or "undone", progress or _silent)
     finally:
         if own:
             hands.client.close()
@@ -235,7 +243,7 @@ def take_back(plan: Plan, hands: Hands, who: str, why: str, progress: Progress) 
         begun = record.begun
         if begun is None:
             raise ActionRefused("this plan was never carried out. Nothing was sent.")
-        made = [change for change in plan.changes if _made(record, change.id)]
+        made = [change for change in plan.changes if record.made(change.id)]
         undos = [step for change in reversed(made) for step in change.undo]
         at = hands.clock.now()
         if record.undone:
@@ -244,6 +252,8 @@ def take_back(plan: Plan, hands: Hands, who: str, why: str, progress: Progress) 
             raise ActionRefused(
                 "nothing of it was changed by this plan: there is nothing to take back. Nothing was sent."
             )
+        for step in undos:
+            never_ours(plan, step.request.body, hands)
         hands.journal.write(plan, "undoing", at, by=who, why=why)
         kept = dict(record.kept)
         outcomes = _changes(plan, tuple(undos), hands, record, kept, progress, undo=True)
@@ -267,7 +277,34 @@ def again(record: Record, hands: Hands) -> Applied:
     if ended is not None:
         event = str(ended["event"])
         state = "applied" if event in ("applied", "completed") else "partly" if event == "partly" else "unknown"
-    return _applied(record, hands, state, tuple(_outcomes(record.outcomes)), repeated=True)
+    if record.undone:
+        state = "undone"
+    outcomes = _outcomes(record.outcomes)
+    if record.plan is not None and ended is not None:
+        outcomes += _untried(record.plan.changes, {one.id for one in outcomes})
+    return _applied(record, hands, state, tuple(outcomes), repeated=True)
+
+
+def _untouched(record: Record) -> bool:
+    """Return whether all that was tried is known to have changed nothing."""
+    return not record.pending and all(e.get("state") in ("refused", "not_done") for e in record.outcomes.values())
+
+
+def _there_by_now(plan: Plan, record: Record, hands: Hands) -> bool:
+    """Return whether all of it is so by now, after a try that did not show: then nothing is sent any more."""
+    if not record.outcomes:
+        return False
+    try:
+        return all(
+            change.find is not None and hands.client.look(change.find, record.kept)[0] for change in plan.changes
+        )
+    except (CannotLook, NotSent):
+        return False
+
+
+def _untried(changes: tuple[Change, ...], told: set[str]) -> list[Outcome]:
+    """Return what was not reached, because one before it was not done or its end is not known."""
+    return [Outcome(one.id, "not_done", "not tried") for one in changes if one.id not in told]
 
 
 def _applied(
@@ -318,13 +355,16 @@ def _changes(
     outcomes: list[Outcome] = []
     known = record.undone_changes if undo else record.outcomes
     sending = record.undo_sending if undo else record.sending
+    pending = record.undo_pending if undo else record.pending
     for change in changes:
         before = known.get(change.id)
-        if before is not None and before.get("state") in ("done", "already"):
+        if before is not None and before.get("state") in ("done", "already") and change.id not in pending:
             outcomes.append(_outcome(before))
             continue
         progress(change.words)
-        sent_before = change.id in sending and (before is None or before.get("state") == "unknown")
+        sent_before = change.id in pending or (
+            change.id in sending and before is not None and before.get("state") == "unknown"
+        )
         may_send = undo or hands.clock.now() <= plan.expires_at
         one = carry(change, plan, hands, kept, sent_before=sent_before, undo=undo, may_send=may_send)
         kept.update(one.kept)
@@ -342,7 +382,7 @@ def _changes(
         progress(_words(one))
         outcomes.append(one)
         if one.state in ("not_done", "unknown") and not undo:
-            break
+            return outcomes + _untried(changes, {told.id for told in outcomes})
     return outcomes
 
 
@@ -373,11 +413,6 @@ def _told(plan: Plan, hands: Hands, at: datetime, who: str) -> tuple[str, ...]:
         hands.journal.write(plan, "not told", hands.clock.now(), detail=note)
         return (note,)
     return ("a change event was sent to PagerDuty",)
-
-
-def _made(record: Record, change: str) -> bool:
-    entry = record.outcomes.get(change)
-    return entry is not None and entry.get("state") in ("done", "unknown")
 
 
 def _outcome(entry: Mapping[str, Any]) -> Outcome:

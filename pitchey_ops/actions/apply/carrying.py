@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from ..base import one_line
 from ..models import Change, Plan
 from .client import Answer, place_of
 from .errors import ActionRefused, CannotLook, Denied, NotSent, Throttled, Unknown
@@ -83,7 +84,7 @@ class _Carrier:
                     return self._ended("unknown" if uncertain else "not_done", f"{exc}; it was not sent")
                 self._kept.update(values)
                 if seen:
-                    return self._ended("done" if uncertain else self._whose(values), "")
+                    return self._ended(*(("done", "") if uncertain else self._whose("")))
             refusal = self._required() if may_send else "the plan expired before it could be sent"
             if refusal:
                 return self._ended("not_done", refusal)
@@ -99,7 +100,7 @@ class _Carrier:
                 self._hands.clock.sleep(min(WAIT_MOST_S, exc.after_s))
                 continue
             except Denied as exc:
-                return self._denied(exc)
+                return self._denied(exc, uncertain)
             except Unknown as exc:
                 if any(text in str(exc) for text in change.refusals):
                     return self._ended("refused", str(exc))
@@ -110,6 +111,8 @@ class _Carrier:
                 continue
             return self._answered(answer, uncertain)
         harmless = change.find is not None or change.request.method == "GET"
+        if uncertain and change.find is not None:
+            self._note = f"{self._note}; it was looked for and is not there".strip("; ")
         return self._ended("unknown" if uncertain and not harmless else "not_done", self._note)
 
     def _flag(self) -> dict[str, Any]:
@@ -157,13 +160,11 @@ class _Carrier:
             hands.clock.sleep(LOOK_EVERY_S)
             waited += LOOK_EVERY_S
 
-    def _whose(self, values: Mapping[str, Any]) -> State:
-        """Return whether what was found is ours: it carries the plan's mark."""
+    def _whose(self, detail: str) -> tuple[State, str]:
+        """Return whether what was found is ours, for it carries the plan's mark; and else what it carries instead."""
         change = self._change
-        if self._undo:
-            return "already"
-        if not change.ours or change.find is None:
-            return "already"
+        if self._undo or not change.ours or change.find is None:
+            return "already", detail
         from ..models import Find
 
         find = change.find
@@ -171,11 +172,15 @@ class _Carrier:
         marked = Find(look=find.look, items=find.items, where=where, missing_is_none=find.missing_is_none)
         try:
             ours, _ = self._hands.client.look(marked, self._kept)
+            if ours:
+                return "done", detail
+            _, carried = self._hands.client.look(replace(find, keeps=(("theirs", change.ours),)), self._kept)
         except (CannotLook, NotSent):
-            ours = False
-        return "done" if ours else "already"
+            return "already", detail
+        theirs = one_line(str(carried.get("theirs") or ""), 200)
+        return "already", f"somebody else's, which is left as it is: “{theirs}”" if theirs else detail
 
-    def _denied(self, exc: Denied) -> Outcome:
+    def _denied(self, exc: Denied, uncertain: bool) -> Outcome:
         change = self._change
         if set(exc.codes) & set(change.duplicate) and change.find is not None:
             try:
@@ -184,7 +189,9 @@ class _Carrier:
                 return self._ended("unknown", str(why))
             self._kept.update(values)
             if seen:
-                return self._ended(self._whose(values), "there is one already")
+                return self._ended(*self._whose("there is one already"))
+        if uncertain and change.find is None and change.request.method != "GET":
+            return self._ended("unknown", f"{exc}; but the try before it ({self._note}) may have been carried out")
         if 10220 in exc.codes:
             return self._ended(
                 "refused",

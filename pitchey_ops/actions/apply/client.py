@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import httpx
 
@@ -85,6 +85,8 @@ class Client:
             return self._sql(request, kept, change=True)
         try:
             answer = self._exchange(request, kept)
+        except (httpx.InvalidURL, UnicodeEncodeError) as exc:
+            raise NotSent(f"{request.service}: it cannot be sent as it is written; nothing was sent") from exc
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as exc:
             raise NotSent(f"{request.service} could not be reached ({type(exc).__name__}); nothing was sent") from exc
         except httpx.TimeoutException as exc:
@@ -166,6 +168,9 @@ class Client:
             except (httpx.HTTPError, httpx.InvalidURL, NotSent, OSError) as exc:
                 why = f"{request.service} gave no answer ({type(exc).__name__})"
                 continue
+            except Throttled as exc:  # a question that is asked by POST
+                why = str(exc)
+                continue
             if answer.status == 404 and missing_is_none:
                 return None
             if answer.status >= 500 or answer.status == 429:
@@ -201,7 +206,8 @@ class Client:
         base = self._base(request.service)
         path = filled(request.path, kept, quoted=True)
         home, url = httpx.URL(base), httpx.URL(base + path)
-        below = url.path.startswith(home.path) and not path.startswith("/") and ".." not in path.split("/")
+        up = any(unquote(part) in (".", "..") for part in path.split("/"))
+        below = url.path.startswith(home.path) and not path.startswith("/") and not up
         if (url.scheme, url.netloc) != (home.scheme, home.netloc) or not below or "\\" in path or "?" in path:
             raise NotSent(f"{request.service}: the address leaves the configured one; nothing was sent")
         body = request.body
@@ -251,9 +257,9 @@ class Client:
             raise Denied(f"{service} answered {status}: {said}", _codes(value), status)
         if status == 204:  # done, and by its meaning without a word more
             return answer
+        if request.method == "GET" and "/values/" in request.path:  # a value as it was stored, whatever it says
+            return answer
         if service in JSON_SERVICES and not isinstance(value, dict | list):
-            if request.method == "GET" and "/values/" in request.path:
-                return answer
             raise Unknown(f"{service} answered {status} with no JSON")
         if service == "cloudflare_api" and isinstance(value, dict) and value.get("success") is False:
             raise Denied(f"Cloudflare refused: {said}", _codes(value), status)
@@ -290,6 +296,8 @@ class Client:
             raise Unknown(f"the database broke off ({type(exc).__name__})") from exc
         except psycopg.Error as exc:
             raise Denied(f"the database refused ({type(exc).__name__})") from exc
+        if change and not (rows and rows[0].get("done")):
+            raise Denied("the database did nothing: what was named is not there any more, or may not be signalled")
         return Answer(200, {"rows": rows}, "")
 
 
@@ -358,6 +366,8 @@ def _of(item: Any, place: str) -> Any:
 def _matches(item: Any, place: str, wanted: Any) -> bool:
     value = _of(item, place)
     if isinstance(wanted, str) and wanted:
+        if wanted[0] == "=":
+            return bool(value == wanted[1:])
         if wanted == "*":
             return value is not None
         if wanted[0] == "!":

@@ -63,6 +63,8 @@ def confirmed(plan: Plan, confirm: str | None) -> None:
     ActionRefused
         They did not.
     """
+    if not plan.target:
+        raise ActionRefused(f"{plan.action}: what it would change has no name to confirm. Nothing was sent.")
     if not confirm or confirm.strip() != plan.confirmation:
         repeated = " (in production with the environment before it)" if plan.environment == "production" else ""
         raise ActionRefused(
@@ -97,7 +99,8 @@ def may_begin(plan: Plan, record: Record, hands: Hands, *, who: str, second: str
     if missing:
         raise ActionRefused(f"{', '.join(missing)} not set: what may only read cannot act. Nothing was sent.")
     for change in plan.changes:
-        _never_ours(plan, change.request.body, hands)
+        never_ours(plan, change.request.body, hands)
+    _at_home(plan, hands)
     if record.begun is not None:
         return
     now = hands.clock.now()
@@ -113,16 +116,45 @@ def may_begin(plan: Plan, record: Record, hands: Hands, *, who: str, second: str
             "see what they did first. Nothing was sent."
         )
     if plan.severity in hands.settings.second_person:
-        agreed = {entry.get("by") for entry in record.entries if entry.get("event") == "approved"} | {second or ""}
-        if not agreed - {who, "", None}:
+        agreed = {str(entry.get("by") or "") for entry in record.entries if entry.get("event") == "approved"}
+        if not {_same(name) for name in (*agreed, second or "")} - {_same(who), ""}:
             raise ActionRefused(
                 f"{plan.severity} needs a second person's confirmation here: somebody else than {who} must approve "
                 "it (`pitchey-ops action approve`). Nothing was sent."
             )
 
 
-def _never_ours(plan: Plan, body: object, hands: Hands) -> None:
-    """Look once more at whom a plan would block: a file can be written by anybody."""
+def _same(name: str) -> str:
+    """Return *name* such that two ways to write it are one person."""
+    return " ".join(name.split()).casefold()
+
+
+def _at_home(plan: Plan, hands: Hands) -> None:
+    """Refuse what would change another account, zone or page than those of this process's settings."""
+    settings = hands.settings
+    homes = {
+        "cloudflare_api": (f"accounts/{settings.cloudflare_account}/", f"zones/{settings.cloudflare_zone}/"),
+        "statuspage": (f"v1/pages/{settings.statuspage_page}/",),
+    }
+    for change in plan.changes:
+        known = homes.get(change.request.service)
+        if known is not None and not change.request.path.startswith(known):
+            place = "/".join(change.request.path.split("/")[:3])[:80]
+            raise ActionRefused(
+                f"the plan is for {change.request.service}:{place}, which is not what this process is set to "
+                "(cloudflare_account, cloudflare_zone, statuspage_page). Plan it again. Nothing was sent."
+            )
+
+
+def never_ours(plan: Plan, body: object, hands: Hands) -> None:
+    """
+    Look once more at whom a request would block: a file can be written by anybody, and an undo may block again.
+
+    Raises
+    ------
+    ActionRefused
+        It is an address that nobody may block.
+    """
     if not isinstance(body, dict) or body.get("mode") not in (
         "block",
         "challenge",

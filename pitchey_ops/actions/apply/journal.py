@@ -26,15 +26,24 @@ PRIVATE = "value_"
 
 @dataclass(slots=True)
 class Record:
-    """What the journal says about one plan."""
+    """
+    What the journal says about one plan.
+
+    Attributes
+    ----------
+    pending
+        Changes whose last word is that they were being sent: the process did not live to say how that ended.
+    """
 
     plan: Plan | None = None
     entries: list[dict[str, Any]] = field(default_factory=list)
     kept: dict[str, Any] = field(default_factory=dict)
     outcomes: dict[str, dict[str, Any]] = field(default_factory=dict)
     sending: set[str] = field(default_factory=set)
+    pending: set[str] = field(default_factory=set)
     undone_changes: dict[str, dict[str, Any]] = field(default_factory=dict)
     undo_sending: set[str] = field(default_factory=set)
+    undo_pending: set[str] = field(default_factory=set)
 
     @property
     def begun(self) -> dict[str, Any] | None:
@@ -50,6 +59,10 @@ class Record:
     def undone(self) -> bool:
         """Whether it was taken back."""
         return any(entry.get("event") == "undone" for entry in self.entries)
+
+    def made(self, change: str) -> bool:
+        """Return whether the change was made by its plan, or may have been."""
+        return change in self.pending or self.outcomes.get(change, {}).get("state") in ("done", "unknown")
 
 
 class Journal:
@@ -137,13 +150,21 @@ class Journal:
             count += sum(1 for at, entry in self.lines(incident) if entry.get("event") == "begun" and at > moment)
         return count
 
-    def records(self, incident: str) -> list[Record]:
-        """Return every plan of one incident that was begun, oldest first."""
+    def records(self, incident: str, unread: set[str] | None = None) -> list[Record]:
+        """Return every plan of one incident that was begun, oldest first; *unread* gets those that cannot be read."""
         found: dict[str, Record] = {}
+        damaged: set[str] = set()
         for _, entry in self.lines(incident):
             name = entry.get("digest")
-            if isinstance(name, str):
+            if not isinstance(name, str) or name in damaged:
+                continue
+            try:
                 _take(found.setdefault(name, Record()), entry)
+            except UsageError:  # one plan that cannot be read must not hide the others
+                damaged.add(name)
+                del found[name]
+        if unread is not None:
+            unread |= damaged
         for name, record in found.items():
             record.kept.update(self._private(name))
         return [record for record in found.values() if record.begun is not None]
@@ -167,19 +188,22 @@ class Journal:
         UsageError
             There is none, or more than one.
         """
-        path = Path(name)
-        if not path.is_file():
+        path, beginning = Path(name), ""
+        if not _is_file(path):
             if len(name) < 8 or not all(c in "0123456789abcdef" for c in name):
                 raise UsageError(f"{name[:80]!r}: no such file, and no digest of a plan. Nothing was sent.")
             found = sorted((self.folder / "plans").glob(f"{name}*.json"))
             if len(found) != 1:
                 raise UsageError(f"{name}: {len(found)} plans begin so. Nothing was sent.")
-            path = found[0]
+            path, beginning = found[0], name
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as exc:
             raise UsageError(f"{path}: cannot be read as a plan ({type(exc).__name__}). Nothing was sent.") from exc
-        return Plan.from_json(value)
+        plan = Plan.from_json(value)
+        if not plan.digest.startswith(beginning):
+            raise UsageError(f"{path}: holds another plan than the one that was shown as {name}. Nothing was sent.")
+        return plan
 
     def _private(self, digest: str) -> dict[str, Any]:
         try:
@@ -187,6 +211,13 @@ class Journal:
         except (OSError, ValueError):
             return {}
         return value if isinstance(value, dict) else {}
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # no name that a file can have
+        return False
 
 
 def _take(record: Record, entry: dict[str, Any]) -> None:
@@ -199,8 +230,10 @@ def _take(record: Record, entry: dict[str, Any]) -> None:
     undoing = entry.get("undo") is True
     if event == "sending" and isinstance(change, str):
         (record.undo_sending if undoing else record.sending).add(change)
+        (record.undo_pending if undoing else record.pending).add(change)
     if event == "change" and isinstance(change, str):
         (record.undone_changes if undoing else record.outcomes)[change] = entry
+        (record.undo_pending if undoing else record.pending).discard(change)
 
 
 def public(values: Mapping[str, Any]) -> dict[str, Any]:

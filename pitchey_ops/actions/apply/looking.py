@@ -12,8 +12,10 @@ from .. import _database as db
 from .. import _pagerduty as pd
 from .. import _slack
 from ..clear_state import listing
+from ..end_backend import process
 from ..facts import Deployed, Facts, OnCallPerson
 from ..models import Request
+from ..redeploy import worker
 from ..tighten import PHASES
 from .client import place_of
 from .errors import CannotLook, NotSent
@@ -77,6 +79,8 @@ def _deployments(facts: Facts, given: Arguments, hands: Hands) -> tuple[Facts, A
     script = str(given.get("script") or "")
     if not script and given.get("monitoring"):
         script = failing[0] if failing else ""
+    if given.get("monitoring"):
+        script = worker(script)
     script = script or facts.settings.worker_script
     rows = place_of(hands.client.read(cf.deployments(facts, script)).value, "result.deployments")
     if not isinstance(rows, list):
@@ -85,11 +89,14 @@ def _deployments(facts: Facts, given: Arguments, hands: Hands) -> tuple[Facts, A
     for row in rows:
         version, at = place_of(row, "versions.0.version_id"), place_of(row, "created_on")
         if isinstance(version, str) and isinstance(at, str):
+            moment = _moment(at)
+            if moment is None:
+                raise CannotLook("Cloudflare answered with a time of a deployment that cannot be read")
             found.append(
                 Deployed(
                     script=script,
                     version=version,
-                    at=datetime.fromisoformat(at),
+                    at=moment,
                     author=str(place_of(row, "author_email") or ""),
                     message=str(place_of(row, "annotations.workers/message") or ""),
                 )
@@ -97,6 +104,14 @@ def _deployments(facts: Facts, given: Arguments, hands: Hands) -> tuple[Facts, A
     found.sort(key=lambda one: one.at)
     others = tuple(one for one in facts.deployments if one.script != script)
     return replace(facts, deployments=(*others, *found)), given
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return None if at.tzinfo is None else at
 
 
 def _redeployed(facts: Facts, given: Arguments, hands: Hands) -> tuple[Facts, Arguments]:
@@ -114,7 +129,9 @@ def _kept_level(facts: Facts, given: Arguments, hands: Hands) -> tuple[Facts, Ar
         return facts, given
     for incident in reversed(hands.journal.incidents()):
         for record in reversed(hands.journal.records(incident)):
-            if record.plan is not None and record.plan.action == "under-attack-on" and record.kept.get("old_level"):
+            plan = record.plan
+            ours = plan is not None and plan.environment == facts.environment and plan.action == "under-attack-on"
+            if ours and record.kept.get("old_level"):
                 return facts, {**given, "level": record.kept["old_level"]}
     return facts, given
 
@@ -164,7 +181,7 @@ def _backend(facts: Facts, given: Arguments, hands: Hands) -> tuple[Facts, Argum
     pid = given.get("pid") or db.suspect(facts)[0]
     if pid is None:
         return facts, given
-    rows = place_of(hands.client.read(db.sql(db.ALIVE, pid=int(pid))).value, "rows")
+    rows = place_of(hands.client.read(db.sql(db.ALIVE, pid=process(pid))).value, "rows")
     if not rows:
         return facts, {**given, "pid": pid}
     name = "query_start" if given.get("cancel") else "backend_start"

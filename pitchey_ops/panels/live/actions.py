@@ -13,6 +13,7 @@ import ipywidgets as widgets
 from markupsafe import Markup
 
 from ...actions.models import Plan
+from ...errors import ConfigError, UsageError
 from ..base import Panel, cell_text, heading, plain_text
 from ..safe import html, visible
 from ..view import View
@@ -25,15 +26,26 @@ GOOD: Final = ("applied", "VERIFIED", "undone")
 NOT_SENT: Final = (
     "Saved copy: this card is dead and sends nothing. Act in a session (pitchey-ops open) or by the command line."
 )
+BROKEN_OFF: Final = (
+    "It broke off, and something may have been sent: the journal has how far it came. Apply looks before it sends."
+)
 BODY_SHOWN: Final = 4_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """How a try ended: *words* say what happened, and what did not."""
+    """
+    How a try ended: *words* say what happened, and what did not.
+
+    Attributes
+    ----------
+    undoable
+        Whether something of it was done that can be taken back.
+    """
 
     state: State
     words: str
+    undoable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,13 +221,19 @@ class ActionCard:
         doer = self._doer
 
         def work() -> None:
-            done = doer.apply(
-                plan,
-                confirm=self.confirm.value.strip(),
-                why=self.why.value.strip(),
-                second=self.second.value.strip(),
-                told=self._tell,
-            )
+            try:
+                done = doer.apply(
+                    plan,
+                    confirm=self.confirm.value.strip(),
+                    why=self.why.value.strip(),
+                    second=self.second.value.strip(),
+                    told=self._tell,
+                )
+            except (UsageError, ConfigError):  # refused before anything was sent
+                raise
+            except Exception as error:
+                self._end("unknown", f"{kit.in_words(error)} {BROKEN_OFF}")
+                return
             self._end(done.state, done.words)
             if done.state == "applied":
                 self._applied = True
@@ -223,6 +241,13 @@ class ActionCard:
                 self.after.layout.display = ""
                 self.undo.layout.display = "" if plan.undoable else "none"
                 self._watch(doer, plan)
+            elif done.undoable and plan.undoable:
+                self.confirm.value = ""
+                self.after.layout.display = self.undo.layout.display = ""
+                self._tell_more(
+                    "Not all of it was done. Apply goes on with the rest, Undo takes back what was done: for either "
+                    "type the target's name again."
+                )
 
         self._run(work)
 
@@ -243,6 +268,7 @@ class ActionCard:
             self._tell_more("It did not help. Undo takes it back: type the target's name and press Undo.")
             self.form.layout.display = ""
             self.apply.layout.display = "none"
+            self.confirm.value = ""
 
     def _undo(self) -> None:
         doer, plan = self._doer, self.plan
@@ -270,7 +296,7 @@ class ActionCard:
         if self._busy:
             return
         self._busy = True
-        for one in (self.make, self.apply, self.undo, self.check):
+        for one in (self.which, self.make, self.apply, self.undo, self.check):
             one.disabled = True
 
         def body() -> None:
@@ -280,7 +306,7 @@ class ActionCard:
                 self._end("failed", kit.in_words(error))
             finally:
                 self._busy = False
-                for one in (self.make, self.apply, self.undo, self.check):
+                for one in (self.which, self.make, self.apply, self.undo, self.check):
                     one.disabled = False
 
         kit.put(self.status, kit.words("Working …", role="status"))
@@ -360,6 +386,7 @@ def plan_html(plan: Plan) -> Markup:
         *(("touches", one.text()) for one in plan.blast),
         *(("beware", one) for one in plan.warnings),
         *(("assumes", one.words) for one in plan.assumptions),
+        *((("afterwards", "a change event to PagerDuty, where a routing key is set"),) if plan.mitigates else ()),
         ("undone by", plan.undo_words),
         ("verified by", plan.verification.words),
         ("expires", kit.moment(plan.expires_at)),

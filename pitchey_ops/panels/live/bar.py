@@ -85,7 +85,7 @@ class Bar:
             self.notes.text.focus()
 
     def _click(self) -> None:
-        if self._acknowledge is None:
+        if self._acknowledge is None or self.ack.disabled:  # the second click of a double click
             return
         acknowledge = self._acknowledge
         self.ack.disabled = True
