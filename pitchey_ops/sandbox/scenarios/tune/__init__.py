@@ -15,6 +15,7 @@ from . import (
     database_pool_exhausted,
     database_slow,
     faint,
+    fifth_sight,
     fourth_sight,
     frontend_assets,
     frontend_build,
@@ -93,5 +94,6 @@ SCENARIOS = (
     *second_sight.SCENARIOS,
     *third_sight.SCENARIOS,
     *fourth_sight.SCENARIOS,
+    *fifth_sight.SCENARIOS,
     *faint.SCENARIOS,
 )
