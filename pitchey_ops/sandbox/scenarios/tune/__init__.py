@@ -38,6 +38,7 @@ from . import (
     schema_drift,
     scraping,
     second_sight,
+    sixth_sight,
     storage_degraded,
     strangers,
     third_party_outage,
@@ -93,5 +94,6 @@ SCENARIOS = (
     *second_sight.SCENARIOS,
     *third_sight.SCENARIOS,
     *fourth_sight.SCENARIOS,
+    *sixth_sight.SCENARIOS,
     *faint.SCENARIOS,
 )
