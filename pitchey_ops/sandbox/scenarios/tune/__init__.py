@@ -39,6 +39,7 @@ from . import (
     schema_drift,
     scraping,
     second_sight,
+    sixth_sight,
     storage_degraded,
     strangers,
     third_party_outage,
@@ -95,5 +96,6 @@ SCENARIOS = (
     *third_sight.SCENARIOS,
     *fourth_sight.SCENARIOS,
     *fifth_sight.SCENARIOS,
+    *sixth_sight.SCENARIOS,
     *faint.SCENARIOS,
 )
