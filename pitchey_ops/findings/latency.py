@@ -25,6 +25,8 @@ Z_CLEAR = 4.5
 """Rank-sum z from which "slower" is no chance (three in a million)."""
 SLOWER_SHARE = 0.15
 """Share of answers above their route's own earlier P95 from which they are slower; 0.05 without a change."""
+FAR_SHARE = 0.1
+"""Or share of them that are far above it (`_compare.FAR_RATIO`), as clearly more often than before."""
 NORMAL_SHARE = 0.11
 ROUTE_MIN = 10.0
 """Measurements on each side from which one route is judged by itself."""
@@ -163,7 +165,7 @@ def latency(case: Case) -> RuleResult:
     p95, p99 = (float(after.get_column("value").quantile(q, "linear") or 0.0) for q in (0.95, 0.99))
     limit = case.settings.thresholds.p95_ms
     compared = min(moved.n_before, moved.n_after) >= COMPARED_MIN
-    slower = compared and moved.z >= Z_CLEAR and moved.slower_share >= SLOWER_SHARE
+    slower = compared and _slower(moved)
     over = p95 > limit
     before_words = f", {_before(seen, before_start, before_end):,.0f} ms before" if compared else ""
     data: dict[str, Any] = {
@@ -173,6 +175,7 @@ def latency(case: Case) -> RuleResult:
         "limit_ms": limit,
         "measurements": after.height,
         "slower_share": moved.slower_share,
+        "far_share": moved.far_share,
         "z": moved.z,
         "since": after_start.isoformat(),
         "by": seen.by,
@@ -217,6 +220,12 @@ def latency(case: Case) -> RuleResult:
     if week is not None:
         found.append(week)
     return found
+
+
+def _slower(moved: Shift) -> bool:
+    """Whether most answers take clearly longer than before, or clearly many take far longer."""
+    most = moved.z >= Z_CLEAR and moved.slower_share >= SLOWER_SHARE
+    return most or (moved.far_z >= Z_CLEAR and moved.far_share >= FAR_SHARE)
 
 
 def _as_before(tail_rose: bool) -> str:
@@ -268,14 +277,24 @@ def _than_last_week(case: Case) -> Finding | None:
         return None
     half = case.window.end - case.window.duration / 2
     moved = shift(logged, (first, case.window.start - LONG_AGO), (half, case.end))
-    if min(moved.n_before, moved.n_after) < COMPARED_MIN or moved.z < Z_CLEAR or moved.slower_share < SLOWER_SHARE:
+    one = _one_route(moved)
+    if min(moved.n_before, moved.n_after) >= COMPARED_MIN and _slower(moved):
+        worst = moved.groups.row(0, named=True)
+        claim = (
+            f"{moved.slower_share:.0%} of answers are slower than nearly all were on {first:%d %b}, most"
+            f" “{worst['group']}”; nothing tells since when"
+        )
+    elif one is not None:
+        claim = (
+            f"“{one['group']}” answers in {one['p50_after']:,.0f} ms (median of {one['n_after']:.0f}),"
+            f" {one['p50_before']:,.0f} ms since {first:%d %b}; nothing tells since when, and the whole is as before"
+        )
+    else:
         return None
-    worst = moved.groups.row(0, named=True)
     return Finding(
         id=f"{RULE}/last-week",
         rule=RULE,
-        claim=f"{moved.slower_share:.0%} of answers are slower than nearly all were on {first:%d %b}, most"
-        f" “{worst['group']}”; it began before the window, if it began",
+        claim=claim,
         severity=Severity.WARNING,
         evidence=observation_ids(logged.filter(pl.col("at") >= half)),
         data={"slower_share": moved.slower_share, "z": moved.z, "than_last_week": _rows(moved)},
