@@ -12,10 +12,11 @@ from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
 from ._compare import Shift, shift
 from ._exact import exact_mean
 from ._requests import route_of, spans
+from ._slow_across import slow_across
 from .case import Case, observation_ids
 
 RULE = "latency"
-SIGNALS = ("latency_high", "latency_normal")
+SIGNALS = ("latency_high", "latency_normal", "slow_across_services")
 POINTS_MIN = 20
 """Fewer measurements since the onset say nothing about a 95th percentile."""
 FEW_MIN = 8
@@ -184,7 +185,9 @@ def latency(case: Case) -> RuleResult:
     }
     if slower or (over and not compared):
         strength = min(1.0, max(0.5, 0.4 + moved.slower_share)) if slower else 0.6
-        return [_high(seen, moved, data, strength, before_words, over=over, at=after_start if slower else None)]
+        together = slow_across(case, moved, (after_start, after_end)) if slower and seen.vantage == "logs" else ()
+        at = after_start if slower else None
+        return [_high(seen, moved, data, strength, before_words, over=over, at=at, together=together)]
     one = _one_route(moved)
     week = None if one is not None else _than_last_week(case)
     found = [
@@ -310,6 +313,7 @@ def _high(
     *,
     over: bool,
     at: datetime | None,
+    together: tuple[str, ...],
 ) -> Finding:
     worst = [row for row in data["groups"] if (row["z"] or 0) >= Z_CLEAR / 2]
     where = f", most “{worst[0]['group']}”" if worst else ""
@@ -321,12 +325,16 @@ def _high(
     return Finding(
         id=f"{RULE}/high",
         rule=RULE,
-        claim=f"P95 is {data['p95_ms']:,.0f} ms{before_words}: {changed}{where}",
+        claim=f"P95 is {data['p95_ms']:,.0f} ms{before_words}: {changed}{where}"
+        + (f"; {len(together)} services got slow at once, and others did not" if together else ""),
         severity=Severity.CRITICAL if over else Severity.WARNING,
         at=at,
         evidence=seen.evidence,
-        signals=(Signal(name="latency_high", strength=strength),),
-        data=data,
+        signals=(
+            Signal(name="latency_high", strength=strength),
+            *((Signal(name="slow_across_services"),) if together else ()),
+        ),
+        data={**data, "slow_together": list(together)},
     )
 
 
