@@ -22,6 +22,7 @@ from pitchey_ops.diagnosis.weigh import ABSENT, UNLISTED, strongest, weigh
 from pitchey_ops.findings.catalogue import RULES, SPEAKS
 from pitchey_ops.models.finding import Finding, NotChecked, Severity, Signal
 from pitchey_ops.models.report import HypothesisScore, Impact, Verdict
+from pitchey_ops.steps import steps
 
 DESIGN_IDS = {
     *("bad_deployment", "database_down", "database_pool_exhausted", "database_slow", "database_locked"),
@@ -340,7 +341,7 @@ def test_a_verdict_is_consistent_in_itself(found: list[Finding], unmet: bool) ->
     assert verdict.severity in ("P1", "P2", "P3", "P4")
     assert verdict.summary
     assert verdict.why_severity
-    assert verdict.next_step in {*STEPS, *(h.next_step for h in HYPOTHESES)}
+    assert verdict.next_step in {*STEPS, *steps()}
     assert verdict.cause is None or (verdict.state == "incident") == (verdict.cause != "none")
     assert bool(verdict.settles) == (verdict.state != "healthy")
     if verdict.state == "inconclusive":
@@ -403,3 +404,35 @@ def test_our_own_probes_alone_leave_it_open() -> None:
     verdict = judged([*served, probes])
     assert verdict.state == "inconclusive"
     assert verdict.cause is None
+
+
+def test_where_only_the_hurt_is_known_the_next_step_is_where_it_shows() -> None:
+    """To watch for a recovery is no advice while users fail and nobody knows why."""
+    failing = judged([finding(Signal(name="users_failing"), level=Severity.CRITICAL)])
+    assert (failing.state, failing.cause, failing.next_step) == ("incident", None, "error-rate.breakdown")
+    most = judged([finding(Signal(name="users_failing"))], impact=Impact(requests_failing_share=0.9))
+    assert (most.severity, most.next_step) == ("P1", "outage.error-patterns")
+    late = judged([finding(Signal(name="latency_high", strength=0.7), level=Severity.WARNING)])
+    assert (late.state, late.cause, late.next_step) == ("incident", None, "performance.slow-endpoints")
+
+
+def test_a_cause_is_felt_where_requests_of_one_route_date_it() -> None:
+    """Few of all requests fail where one route of forty does; that it began to is no "served as before"."""
+    in_time = replace(finding(number=93), rule="latency", data={"p95_ms": 200.0, "limit_ms": 2000.0})
+    told = [
+        in_time,
+        finding(Signal(name="users_not_failing"), number=90),
+        finding(Signal(name="db_slow"), number=91, level=Severity.WARNING),
+        finding(Signal(name="no_deployment_before_onset"), number=92),
+    ]
+    onset = replace(finding(number=94, level=Severity.WARNING), data={"symptoms": ["edge_5xx:/api/investor/portfolio"]})
+    lines = replace(onset, data={"symptoms": ["errors:investor"]})
+    assert judged([*told, onset]).cause == "database_slow"
+    assert judged([*told, lines]).cause is None
+
+
+def test_what_hardly_ever_fails_is_no_figure_of_the_one_sentence() -> None:
+    """Beside any other incident a request in three thousand fails as on every day."""
+    found = [*calm(), finding(Signal(name="storage_errors"), number=90, level=Severity.CRITICAL)]
+    assert "requests fail" not in judged(found, impact=Impact(requests_failing_share=0.0004)).summary
+    assert "0.3% of requests fail" in judged(found, impact=Impact(requests_failing_share=0.003)).summary

@@ -54,6 +54,7 @@ _CALM = {
     "users_failing": -12.0,
     "users_refused": -10.0,
     "latency_high": -9.0,
+    "slow_across_services": -6.0,
     "api_unreachable": -12.0,
     "api_partly_failing": -8.0,
     "users_not_failing": 6.0,
@@ -200,6 +201,7 @@ _WRITTEN: tuple[Hypothesis, ...] = (
         weighs={
             "db_slow": 12,
             "latency_high": 5,
+            "slow_across_services": 8,
             "latency_normal": -6,
             "db_normal": -12,
             "db_pool_saturated": -3,
@@ -266,7 +268,7 @@ _WRITTEN: tuple[Hypothesis, ...] = (
             "fails_before_worker": -3,
             "db_errors": 1,
         },
-        next_step="error-rate.jwt",
+        next_step="error-rate.top-errors",
         settles="when each secret of the Worker was last changed",
         severity_floor="P3",
     ),
@@ -450,7 +452,7 @@ _WRITTEN: tuple[Hypothesis, ...] = (
             "users_failing": -3,
             "edge_fails_alike": -9,
         },
-        next_step="frontend.improve",
+        next_step="frontend.hotfix",
         settles="each asset of the page fetched from outside",
     ),
     Hypothesis(

@@ -49,7 +49,8 @@ def severity(
     if leader is not None and leader.id != "none" and hurt:
         return worst(("P3", floor)), f"{leader.title}, and users notice"
     if leader is not None and leader.id != "none":
-        return worst(("P3", floor)), f"{leader.title}; no failing requests were seen"
+        seen = "requests fail no more often than before" if "users_not_failing" in signals else "no user was seen hurt"
+        return worst(("P3", floor)), f"{leader.title}; {seen}"
     if hurt:
         return "P3", "users are hurt; how many could not be told"
     if unseen:

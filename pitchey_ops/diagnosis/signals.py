@@ -13,6 +13,7 @@ SIGNALS: dict[str, str] = {
     "users_not_failing": "requests were seen in the window and fail no more often than before",
     "users_refused": "users are turned away (4xx) on routes that served them before",
     "latency_high": "answers are clearly slower than before or than the limit",
+    "slow_across_services": "the answers of several services got slow at once, and those of others did not",
     "latency_normal": "response times were seen in the window and are as before",
     "api_unreachable": "our own probes of the API got no answer",
     "api_partly_failing": "some of our own probes of the API failed",

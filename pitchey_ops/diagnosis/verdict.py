@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from ..models.finding import Finding, Severity
-from ..models.report import HypothesisScore, Impact, State, Verdict
+from ..models.report import HypothesisScore, Impact, SeverityLevel, State, Verdict
+from ..steps import steps as catalogue
 from .hypotheses import BY_ID
 from .severity import severity
 from .weigh import strongest
@@ -31,6 +32,8 @@ TIMES = "latency"
 """The rule that looks at how long answers take: who answers late serves nobody well, and fails nobody."""
 LINES = "errors:"
 """How the name of a series of error lines begins."""
+FAILING = ("edge_5xx:", "failing:")
+"""How the name of a series of failing requests begins."""
 DEPLOYED = "deployments"
 AT_THE_DOOR = frozenset({"token_signature_errors"})
 """Signals of which everybody who signs in would feel it."""
@@ -40,6 +43,8 @@ COUNTED = 0.5
 """Strength from which failing requests were counted, and need no other source to be believed."""
 UNSEEN = " was not seen"
 """How an unmet need ends that more sight would settle."""
+TOLD_SHARE = 0.001
+"""Part of all requests from which failing ones are told in the one sentence: a few always do."""
 OF_ITS_OWN = 8.0
 """Decibans for a cause (over its prior, where only our probes fail) below which it leads for want of another."""
 
@@ -99,7 +104,7 @@ def decide(
         and not _mistyped(one, seen)
         and not (served and (_dates_lines(one, findings) or _let_in(one, seen)))
     ]
-    unfelt = leader.felt and not hurt and served
+    unfelt = leader.felt and not hurt and served and not _requests_changed(findings)
     state: State
     cause: str | None = None
     if first.id == "none":
@@ -120,7 +125,12 @@ def decide(
     named = leader if cause is not None else None
     level, why = severity(impact=impact, signals=seen, leader=named, hurt=hurt, unseen=unmet_needs)
     confidence = first.confidence if cause is not None else _confidence_in_state(state, scores)
-    next_step = leader.next_step if state == "incident" else _looking_step(state, steps)
+    if state != "incident":
+        next_step = _looking_step(state, steps)
+    elif named is not None or (leader.id != "none" and catalogue()[leader.next_step].kind == "auto"):
+        next_step = leader.next_step
+    else:
+        next_step = _step_for_the_hurt(level, seen)
     return Verdict(
         state=state,
         cause=cause,
@@ -158,6 +168,11 @@ def _symptoms_of(finding: Finding) -> list[str]:
     return [str(name) for name in told] if isinstance(told, Sequence) and not isinstance(told, str) else []
 
 
+def _requests_changed(findings: Sequence[Finding]) -> bool:
+    """Whether requests of users date the onset: on some route they began to fail then, few as they are among all."""
+    return any(name.startswith(FAILING) for one in findings for name in _symptoms_of(one))
+
+
 def _dates_lines(finding: Finding, findings: Sequence[Finding]) -> bool:
     """
     Whether *finding* only dates lines of errors, or names what was deployed about then.
@@ -186,6 +201,13 @@ def _confidence_in_state(state: State, scores: Sequence[HypothesisScore]) -> flo
     return 1.0 - none if state == "incident" else min(0.5, max(none, scores[0].confidence))
 
 
+def _step_for_the_hurt(level: SeverityLevel, seen: Mapping[str, tuple[float, str]]) -> str:
+    """Return where the hurt shows best: nothing is rolled back or blocked for a cause that is not settled."""
+    if not seen.keys() & (set(HURT) - {"latency_high"}):
+        return "performance.slow-endpoints"
+    return "outage.error-patterns" if level == "P1" else "error-rate.breakdown"
+
+
 def _looking_step(state: State, steps: Sequence[str]) -> str:
     watch = [step for step in steps if step.endswith((".watch", ".monitor"))]
     if state == "healthy" and watch:
@@ -208,7 +230,7 @@ def _summary(
 ) -> str:
     share = impact.requests_failing_share
     hurt = f"{share:.0%} of requests fail" if share is not None and share >= 0.005 else ""
-    if share is not None and 0 < share < 0.005:
+    if share is not None and TOLD_SHARE <= share < 0.005:
         hurt = f"{share:.1%} of requests fail"
     since = f" since {times_at}" if times_at else ""
     if state == "healthy":

@@ -13,6 +13,10 @@ import polars as pl
 
 EACH_SIDE_MIN = 5
 """A group with fewer measurements on a side is not compared."""
+FAR_RATIO = 2.0
+FAR_BY = 300.0
+"""A measurement is far above what was usual when it is so many times its group's earlier 95th percentile, and so much
+above it (milliseconds, of response times): a person feels that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,10 @@ class Shift:
         is about 0.05 and, with few earlier ones, a little more.
     z
         Stratified rank-sum statistic (van Elteren 1960): positive when later ones are larger.
+    far_share, far_z
+        Share (0-1) of the later measurements that are far above what was usual (`FAR_RATIO`, `FAR_BY`), and how clearly
+        it is more than before: the statistic of two proportions, pooled. Ranks hardly move where every third answer
+        waits and the others do not; this does.
     groups
         ``group``, ``n_before``, ``n_after``, ``p50_before``, ``p50_after``, ``p95_before``, ``p95_after``,
         ``p99_after``, ``ratio`` (of the medians), ``z``; every group that was seen after, most risen first.
@@ -38,6 +46,8 @@ class Shift:
     n_after: int
     slower_share: float
     z: float
+    far_share: float
+    far_z: float
     groups: pl.DataFrame
 
 
@@ -86,17 +96,32 @@ def shift(points: pl.DataFrame, before: tuple[datetime, datetime], after: tuple[
     top = math.fsum(both["weight"] * both["centred"])
     bottom = math.sqrt(math.fsum(both["weight"].pow(2) * both["spread"])) if both.height else 0.0
     limits = both.select("group", "p95_before")
-    compared = kept.filter("later").select("group", "value").join(limits, on="group", how="inner")
-    over = compared.filter(pl.col("value") > pl.col("p95_before")).height
+    compared = kept.select("group", "value", "later").join(limits, on="group", how="inner")
+    usual, is_later = pl.col("p95_before"), compared.get_column("later")
+    over = int(compared.select(pl.col("later") & (pl.col("value") > usual)).to_series().sum())
+    far = compared.select(pl.col("value") > pl.max_horizontal(FAR_RATIO * usual, usual + FAR_BY)).to_series()
+    later_n, early_n = int(is_later.sum()), int((~is_later).sum())
+    far_later, far_early = int((far & is_later).sum()), int((far & ~is_later).sum())
     return Shift(
         n_before=int(both["n_before"].sum()),
         n_after=int(both["n_after"].sum()),
-        slower_share=over / compared.height if compared.height else 0.0,
+        slower_share=over / later_n if later_n else 0.0,
         z=top / bottom if bottom > 0 else 0.0,
+        far_share=far_later / later_n if later_n else 0.0,
+        far_z=_more_often(far_early, early_n, far_later, later_n),
         groups=table.drop("weight", "centred", "spread", "ranks").sort(
             ["z", "n_after", "group"], descending=[True, True, False], nulls_last=True
         ),
     )
+
+
+def _more_often(early: int, early_n: int, later: int, later_n: int) -> float:
+    """Return the pooled two-proportion statistic: positive when *later* of *later_n* is the greater share."""
+    if not early_n or not later_n:
+        return 0.0
+    pooled = (early + later) / (early_n + later_n)
+    spread = math.sqrt(pooled * (1 - pooled) * (1 / early_n + 1 / later_n))
+    return (later / later_n - early / early_n) / spread if spread > 0 else 0.0
 
 
 def shifts_at(points: pl.DataFrame, moments: Sequence[datetime], *, reach_ms: int, end: datetime) -> list[float]:

@@ -12,10 +12,11 @@ from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
 from ._compare import Shift, shift
 from ._exact import exact_mean
 from ._requests import route_of, spans
+from ._slow_across import slow_across
 from .case import Case, observation_ids
 
 RULE = "latency"
-SIGNALS = ("latency_high", "latency_normal")
+SIGNALS = ("latency_high", "latency_normal", "slow_across_services")
 POINTS_MIN = 20
 """Fewer measurements since the onset say nothing about a 95th percentile."""
 FEW_MIN = 8
@@ -25,6 +26,8 @@ Z_CLEAR = 4.5
 """Rank-sum z from which "slower" is no chance (three in a million)."""
 SLOWER_SHARE = 0.15
 """Share of answers above their route's own earlier P95 from which they are slower; 0.05 without a change."""
+FAR_SHARE = 0.1
+"""Or share of them that are far above it (`_compare.FAR_RATIO`), as clearly more often than before."""
 NORMAL_SHARE = 0.11
 ROUTE_MIN = 10.0
 """Measurements on each side from which one route is judged by itself."""
@@ -163,7 +166,7 @@ def latency(case: Case) -> RuleResult:
     p95, p99 = (float(after.get_column("value").quantile(q, "linear") or 0.0) for q in (0.95, 0.99))
     limit = case.settings.thresholds.p95_ms
     compared = min(moved.n_before, moved.n_after) >= COMPARED_MIN
-    slower = compared and moved.z >= Z_CLEAR and moved.slower_share >= SLOWER_SHARE
+    slower = compared and _slower(moved)
     over = p95 > limit
     before_words = f", {_before(seen, before_start, before_end):,.0f} ms before" if compared else ""
     data: dict[str, Any] = {
@@ -173,6 +176,7 @@ def latency(case: Case) -> RuleResult:
         "limit_ms": limit,
         "measurements": after.height,
         "slower_share": moved.slower_share,
+        "far_share": moved.far_share,
         "z": moved.z,
         "since": after_start.isoformat(),
         "by": seen.by,
@@ -181,7 +185,9 @@ def latency(case: Case) -> RuleResult:
     }
     if slower or (over and not compared):
         strength = min(1.0, max(0.5, 0.4 + moved.slower_share)) if slower else 0.6
-        return [_high(seen, moved, data, strength, before_words, over=over, at=after_start if slower else None)]
+        together = slow_across(case, moved, (after_start, after_end)) if slower and seen.vantage == "logs" else ()
+        at = after_start if slower else None
+        return [_high(seen, moved, data, strength, before_words, over=over, at=at, together=together)]
     one = _one_route(moved)
     week = None if one is not None else _than_last_week(case)
     found = [
@@ -217,6 +223,12 @@ def latency(case: Case) -> RuleResult:
     if week is not None:
         found.append(week)
     return found
+
+
+def _slower(moved: Shift) -> bool:
+    """Whether most answers take clearly longer than before, or clearly many take far longer."""
+    most = moved.z >= Z_CLEAR and moved.slower_share >= SLOWER_SHARE
+    return most or (moved.far_z >= Z_CLEAR and moved.far_share >= FAR_SHARE)
 
 
 def _as_before(tail_rose: bool) -> str:
@@ -268,14 +280,24 @@ def _than_last_week(case: Case) -> Finding | None:
         return None
     half = case.window.end - case.window.duration / 2
     moved = shift(logged, (first, case.window.start - LONG_AGO), (half, case.end))
-    if min(moved.n_before, moved.n_after) < COMPARED_MIN or moved.z < Z_CLEAR or moved.slower_share < SLOWER_SHARE:
+    one = _one_route(moved)
+    if min(moved.n_before, moved.n_after) >= COMPARED_MIN and _slower(moved):
+        worst = moved.groups.row(0, named=True)
+        claim = (
+            f"{moved.slower_share:.0%} of answers are slower than nearly all were on {first:%d %b}, most"
+            f" “{worst['group']}”; nothing tells since when"
+        )
+    elif one is not None:
+        claim = (
+            f"“{one['group']}” answers in {one['p50_after']:,.0f} ms (median of {one['n_after']:.0f}),"
+            f" {one['p50_before']:,.0f} ms since {first:%d %b}; nothing tells since when, and the whole is as before"
+        )
+    else:
         return None
-    worst = moved.groups.row(0, named=True)
     return Finding(
         id=f"{RULE}/last-week",
         rule=RULE,
-        claim=f"{moved.slower_share:.0%} of answers are slower than nearly all were on {first:%d %b}, most"
-        f" “{worst['group']}”; it began before the window, if it began",
+        claim=claim,
         severity=Severity.WARNING,
         evidence=observation_ids(logged.filter(pl.col("at") >= half)),
         data={"slower_share": moved.slower_share, "z": moved.z, "than_last_week": _rows(moved)},
@@ -291,6 +313,7 @@ def _high(
     *,
     over: bool,
     at: datetime | None,
+    together: tuple[str, ...],
 ) -> Finding:
     worst = [row for row in data["groups"] if (row["z"] or 0) >= Z_CLEAR / 2]
     where = f", most “{worst[0]['group']}”" if worst else ""
@@ -302,12 +325,16 @@ def _high(
     return Finding(
         id=f"{RULE}/high",
         rule=RULE,
-        claim=f"P95 is {data['p95_ms']:,.0f} ms{before_words}: {changed}{where}",
+        claim=f"P95 is {data['p95_ms']:,.0f} ms{before_words}: {changed}{where}"
+        + (f"; {len(together)} services got slow at once, and others did not" if together else ""),
         severity=Severity.CRITICAL if over else Severity.WARNING,
         at=at,
         evidence=seen.evidence,
-        signals=(Signal(name="latency_high", strength=strength),),
-        data=data,
+        signals=(
+            Signal(name="latency_high", strength=strength),
+            *((Signal(name="slow_across_services"),) if together else ()),
+        ),
+        data={**data, "slow_together": list(together)},
     )
 
 

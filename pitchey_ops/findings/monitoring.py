@@ -248,7 +248,8 @@ def _sight(case: Case) -> Finding:
     return Finding(
         id=f"{RULE}/sight",
         rule=RULE,
-        claim=f"{len(blind)} answers of logs and metrics cannot see the whole window, {len(constant)} are constants:"
+        claim=f"{len(blind)} answer{'' if len(blind) == 1 else 's'} of logs and metrics cannot see the whole window,"
+        f" {len(constant)} {'is a constant' if len(constant) == 1 else 'are constants'}:"
         " ordinary for this platform, and no evidence",
         severity=Severity.INFO,
         evidence=tuple((*blind, *constant)[:12]),

@@ -23,12 +23,13 @@ def top_patterns(case: Case) -> RuleResult:
         return NotChecked(rule=RULE, because=case.why_missing("logs/service", "r2/archive"))
     found = []
     for number, row in enumerate(case.error_changes.head(SHOWN).iter_rows(named=True)):
+        often = "once" if row["count"] == 1 else f"{row['count']} times"
         news = "new" if row["is_new"] else "rising" if row["is_rising"] else "as before"
         found.append(
             Finding(
                 id=f"{RULE}/{row['pattern_id']}",
                 rule=RULE,
-                claim=f"{row['count']} times (of {row['service']}; {news}): “{row['template'][:200]}”",
+                claim=f"{often} (of {row['service']}; {news}): “{row['template'][:200]}”",
                 severity=Severity.WARNING if row["is_new"] and row["count_after"] >= 10 else Severity.INFO,
                 at=row["first_at"],
                 service=row["service"],

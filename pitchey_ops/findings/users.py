@@ -23,6 +23,8 @@ CERTAIN = 0.7
 """Strength of a rise that is no chance, however small a part of all requests it is: one route of forty is 2 %."""
 CHRONIC_FAILURES = 10
 """Failures on one route from which its share counts."""
+TOLD_APART = 0.001
+"""Difference of two shares from which whoever reads them sees it."""
 CHRONIC_SHARE = 0.01
 """A failing share from here on is no background, however long it has been so."""
 ROUTE_FAILURES = 4.0
@@ -131,11 +133,12 @@ def users(case: Case) -> RuleResult:
             *refused,
         ]
     covered = _covered_minutes(seen, case)
+    more = "not clearly more" if share_0 is not None and share_1 >= share_0 + TOLD_APART else "no more"
     return [
         Finding(
             id=f"{RULE}/not-failing",
             rule=RULE,
-            claim=f"{share_1:.1%} of requests fail {where} ({before}): no more than before",
+            claim=f"{share_1:.1%} of requests fail {where} ({before}): {more} than before",
             severity=Severity.INFO,
             evidence=seen.evidence,
             # whoever is turned away was not served, however politely

@@ -15,6 +15,7 @@ from . import (
     database_pool_exhausted,
     database_slow,
     faint,
+    fifth_sight,
     fourth_sight,
     frontend_assets,
     frontend_build,
@@ -38,6 +39,7 @@ from . import (
     schema_drift,
     scraping,
     second_sight,
+    sixth_sight,
     storage_degraded,
     strangers,
     third_party_outage,
@@ -93,5 +95,7 @@ SCENARIOS = (
     *second_sight.SCENARIOS,
     *third_sight.SCENARIOS,
     *fourth_sight.SCENARIOS,
+    *fifth_sight.SCENARIOS,
+    *sixth_sight.SCENARIOS,
     *faint.SCENARIOS,
 )
