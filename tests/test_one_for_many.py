@@ -212,6 +212,8 @@ TELLING = (
     "quota of key k1 used up, the next request with another key of the same customer was accepted",
     "customer c7: key 14 of the day issued",
     "subject s9 holds 64 valid tokens",
+    "no cookie from 203.0.113.7, the 55th session for it in this minute",
+    "x-forwarded-for has 4 entries, the first one is taken for the client",
 )
 
 

@@ -62,7 +62,7 @@ HEARD_MIN = 5
 HEARD_RISE = 3.0
 """Lines of guards, and how many times their usual share of what the service says, from which something is going on."""
 USUAL_MIN = 50
-HEARD = 0.7
+HEARD = 0.8
 """Strength of what a guard says by itself, which no requests show: it may not know of a permission."""
 BACKGROUND = frozenset({"logins", "scanner"})
 STOPS = ("block", "drop", "challenge", "managed_challenge", "jschallenge")
