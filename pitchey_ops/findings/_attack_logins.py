@@ -10,6 +10,7 @@ address is judged by the fullest one.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 import polars as pl
@@ -318,7 +319,7 @@ def _from_messages(logs: pl.DataFrame) -> pl.DataFrame:
                 "account", pl.col("_text").str.extract(_NAMED, 1), pl.col("_text").str.extract(_NAMED_AFTER, 1)
             ).alias("account"),
             "outcome",
-            pl.lit("event").alias("channel"),
+            pl.lit("said").alias("channel"),
             pl.coalesce(pl.col("_more"), pl.lit(1, pl.Int64)).alias("times"),
             pl.col("_text").str.contains(_UNKNOWN_WORDS).alias("unknown_account"),
             "url",
@@ -332,7 +333,8 @@ def attempts(logs: pl.DataFrame) -> pl.DataFrame:
     """
     Every login attempt in *logs* (a `frames.LOGS` frame), oldest first, with the columns of `SCHEMA`.
 
-    ``outcome`` is failed, ok or invalid (the account does not exist); ``channel`` event, http, pam or
+    ``outcome`` is failed, ok or invalid (the account does not exist); ``channel`` event, http, pam, said (in words
+    that no program is known by, which may tell once more of what was written: a guard that counts) or
     ended (the client left before it was let in); ``times`` how often a line says it was repeated.
     5xx answers are not attempts: a login that breaks says nothing about who tried.
     """
@@ -470,10 +472,12 @@ def by_address(tries: pl.DataFrame) -> pl.DataFrame:
         )
         .with_columns(
             pl.when(channel == "event")
-            .then(3)
+            .then(4)
             .when(channel == "http")
-            .then(2)
+            .then(3)
             .when(channel == "pam")
+            .then(2)
+            .when(channel == "said")
             .then(1)
             .otherwise(0)
             .alias("_rank")
@@ -562,6 +566,79 @@ def by_address(tries: pl.DataFrame) -> pl.DataFrame:
         last_ok.alias("last_success"),
     )
     return counts.join(times, on="address", how="left").sort("address")
+
+
+TOGETHER_NETWORKS: Final = 5
+"""Networks from which one account is tried in vain: its owner has two or three."""
+TOGETHER_TRIES: Final = 20
+"""Wrong passwords from all of them together."""
+TOGETHER_EACH: Final = 3
+TOGETHER_GAP: Final = timedelta(minutes=5)
+"""Median time from one of these tries to the next: what doors hear in weeks from everywhere is no common work."""
+SHARED_BY: Final = 0.25
+"""Part of the addresses that get in at last, from which these are people who share the account."""
+
+
+def together(tries: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
+    """
+    Return ``address, joint`` (failures of all) of addresses that try the same account, each of them little.
+
+    Limits and locks count addresses, so one who guesses shares his tries out. Told from persons by what all of them
+    have in common: they come from many networks within the same hour, most try again and again, they have been let
+    in nowhere and ask for nothing else, and hardly any of them ever gets in. Accounts that programs guess or that do
+    not exist are left out: everybody tries these. Where entries name no account nothing is told.
+
+    Parameters
+    ----------
+    tries
+        `attempts` with ``address`` and ``network``.
+    asked
+        `_attack_web.requests`, for what they did besides.
+    """
+    named = tries.filter(
+        pl.col("account").is_not_null() & (pl.col("account") != "") & (pl.col("channel") != "ended")
+    ).with_columns(pl.col("account").str.slice(0, 256))
+    unknown = named.filter(pl.col("unknown_account") | (pl.col("outcome") == "invalid")).get_column("account").unique()
+    dictionary = pl.col("account").str.strip_chars(" ").str.to_lowercase().is_in(sorted(DICTIONARY))
+    failed = named.filter((pl.col("outcome") == "failed") & ~dictionary & ~pl.col("account").is_in(unknown.implode()))
+    pair = ["account", "address"]
+    each = (
+        failed.group_by([*pair, "network", "channel"])
+        .agg(pl.col("times").sum().alias("_n"), pl.col("at").min().alias("_first"), pl.col("at").max().alias("_last"))
+        .group_by([*pair, "network"])
+        .agg(pl.col("_n").max(), pl.col("_first").min(), pl.col("_last").max())
+    )
+    let_in = tries.filter(pl.col("outcome") == "ok").group_by("address").agg(pl.col("at").min().alias("_in"))
+    # who was let in first, or asked for something else and got it, is somebody's own address
+    each = each.join(let_in, on="address", how="left").filter(
+        pl.col("_in").is_null() | (pl.col("_in") >= pl.col("_first"))
+    )
+    served = asked.filter((pl.col("status") < 400) & ~pl.col("path").str.contains(LOGIN_ROUTE))
+    served = served.group_by("address").agg(pl.col("at").min().alias("_served"))
+    each = each.join(served, on="address", how="left").filter(
+        pl.col("_served").is_null() | (pl.col("_served") > pl.col("_last"))
+    )
+    mine = failed.join(each.select(pair), on=pair, how="semi").sort("account", "at")
+    pace = mine.group_by("account").agg(pl.col("at").diff().median().alias("_gap"))
+    joint = (
+        each.group_by("account")
+        .agg(
+            pl.col("network").n_unique().alias("_networks"),
+            pl.col("_n").sum().alias("joint"),
+            (pl.col("_n") >= TOGETHER_EACH).mean().alias("_again"),
+            pl.col("_in").is_not_null().mean().alias("_inside"),
+        )
+        .join(pace, on="account")
+        .filter(
+            (pl.col("_networks") >= TOGETHER_NETWORKS)
+            & (pl.col("joint") >= TOGETHER_TRIES)
+            & (pl.col("_again") >= 0.5)
+            & (pl.col("_inside") <= SHARED_BY)
+            & (pl.col("_gap") <= TOGETHER_GAP)
+        )
+    )
+    members = each.join(joint.select("account", "joint"), on="account")
+    return members.group_by("address").agg(pl.col("joint").max().cast(pl.Int64)).sort("address")
 
 
 def under_attack(tries: pl.DataFrame) -> pl.DataFrame:

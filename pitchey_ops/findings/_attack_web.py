@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import polars as pl
 
-from . import _clients, _payloads
+from . import _attack_many, _clients, _payloads
 
 FOREIGN_PLACES: Final = (
     r"(?i)/\.(?:env|git|svn|hg|bzr|aws|ssh|docker|kube|vscode|idea|ds_store|htaccess|htpasswd|bash_history|npmrc|config|passwd|mysql_history)"
@@ -295,9 +295,10 @@ def shared_clients(asked: pl.DataFrame, tries: pl.DataFrame, rows: pl.DataFrame)
     """
     Addresses that behave as one client: ``address, bypass`` (why), ``bypass_addresses`` (how many).
 
-    Four signs: one user on many networks at once; one rare user agent whose addresses share a limit's
-    refusals on one route; one user agent that fails to log in from many addresses; forwarding headers
-    that change with every request. How it looks if the source lied: a client that also changes its
+    The signs: one user on many networks at once, or accounts that change theirs with every request; a network or
+    line that one program turns through; names, accounts or tokens that are made one after another; one rare user
+    agent whose addresses share a limit's refusals on one route, or that fails to log in from many addresses;
+    forwarding headers that change with every request. How it looks if the source lied: a client that also changes its
     user agent each time is not seen here, only through its failures.
     """
     parts: list[pl.DataFrame] = []
@@ -317,10 +318,14 @@ def shared_clients(asked: pl.DataFrame, tries: pl.DataFrame, rows: pl.DataFrame)
     add(users.join(spread, on="user_id").unique("address", maintain_order=True), "one user on many networks at once")
 
     add(_line_of_one_user(users), "one user on many addresses of one line at once")
-    add(_prefix_of_one(asked), "one program on many addresses of one IPv6 prefix, each used once or twice")
+    turned, of_six = _prefix_of_one(asked), pl.col("address").str.contains(":", literal=True)
+    add(turned.filter(of_six), "one program on many addresses of one IPv6 prefix, each used once or twice")
+    add(turned.filter(~of_six), "one program on many addresses of one network, each used once or twice")
     add(_new_names(asked), "one caller shows another name of itself with every request")
     add(_fresh_accounts(asked), "one program makes itself one account after another, and nobody uses them")
     add(_by_turns(asked), "one program is signed in to many accounts by turns, each below its own limit")
+    add(_attack_many.wandering(asked), "accounts come from another network with nearly every request")
+    add(_attack_many.renewing(asked), "one session has one token after another made, and asks on with each")
     add(_spellings(asked), "one route under other spellings, for which no limit was written")
 
     agents = asked.filter(pl.col("user_agent").is_not_null() & ~pl.col("agent_kind").is_in(["crawler"]))
@@ -474,19 +479,24 @@ def _line_of_one_user(users: pl.DataFrame) -> pl.DataFrame:
 
 
 ADDRESSES_OF_ONE_PREFIX: Final = 60
-"""Addresses of one /48, which is what one site of one customer gets (RFC 6177), that one program uses in ten minutes."""
+"""Addresses of one network that one program uses in ten minutes: of a /48, which is what one site of one customer gets
+(RFC 6177), or of an IPv4 /24, the smallest that is routed, of which nobody but its holder has a quarter."""
 USES_OF_ONE_ADDRESS: Final = 4.0
 
 
 def _prefix_of_one(asked: pl.DataFrame) -> pl.DataFrame:
     """
-    Return ``address, _n`` of programs that ask one route from ever new addresses of one IPv6 prefix (/48).
+    Return ``address, _n`` of programs that ask one route from ever new addresses of one network (IPv6 /48, IPv4 /24).
 
     A house full of people holds as many addresses, but they sign in, go their own ways and come back with the same
-    address; and an app that polls asks for the same page again. Where entries were lost fewer addresses are seen.
+    address; and an app that polls asks for the same page again. A crew that copies has few addresses, which all work
+    hard; who turns through a whole network does it for what counts addresses. Where entries were lost fewer are seen.
     """
     mine = asked.filter(pl.col("user_agent").is_not_null() & (pl.col("agent_kind") != "crawler")).with_columns(
-        pl.col("address").str.extract(r"^((?:[0-9a-fA-F]{1,4}:){3})", 1).alias("_prefix")
+        pl.coalesce(
+            pl.col("address").str.extract(r"^((?:[0-9a-fA-F]{1,4}:){3})", 1),
+            pl.when(pl.col("network").str.ends_with("/24")).then("network"),
+        ).alias("_prefix")
     )
     mine = mine.drop_nulls("_prefix")
     who = ["_prefix", "user_agent", "slot"]

@@ -66,6 +66,11 @@ WEIGHTS: Final[dict[str, tuple[float, float, str]]] = {
         "accounts that do not exist, several accounts, names that programs guess, neighbours that do the"
         " same (one evidence: they go together)",
     ),
+    "tried_together": (
+        12.0,
+        12.0,
+        "one of many addresses that try the same account in the same hour, again and again, and do nothing else",
+    ),
     "machine_pace": (2.0, 4.0, "median gap of at most 3 s, or gaps as even as a clock"),
     "further_days": (2.0, 6.0, "back on another day, still without success"),
     "streak_then_success": (4.5, 45.0, "each failure in a row before the first success on an account, beyond four"),
@@ -152,6 +157,7 @@ WEIGHTS: Final[dict[str, tuple[float, float, str]]] = {
 _LOGIN: Final = (
     "failed_logins",
     "who_was_tried",
+    "tried_together",
     "machine_pace",
     "further_days",
     "streak_then_success",
@@ -201,6 +207,7 @@ _COUNTS: Final = (
     "known_before",
     "streak",
     "most_on_one",
+    "joint",
     "days",
     "failures_before_success",
     "ended",
@@ -252,6 +259,7 @@ def _by_hand() -> pl.Expr:
         & (pl.col("dictionary_accounts") == 0)
         & (pl.col("gap_s") >= 5.0)
         & (pl.col("gap_spread") >= 0.3)
+        & (pl.col("joint") == 0)
     ).fill_null(False)
 
 
@@ -318,6 +326,7 @@ def _weights() -> dict[str, pl.Expr]:
     return {
         "failed_logins": _w("failed_logins", _n("foreign_failures") * effort),
         "who_was_tried": _w("who_was_tried", identity),
+        "tried_together": _w("tried_together", _flag(pl.col("joint") > 0)),
         "machine_pace": _w("machine_pace", pace),
         "further_days": _w(
             "further_days",
@@ -325,7 +334,7 @@ def _weights() -> dict[str, pl.Expr]:
         ),
         "streak_then_success": _w("streak_then_success", (_n("streak") - 4).clip(lower_bound=0) * effort),
         "known_account": _w("known_account", _n("known_before")),
-        "regular_use": _w("regular_use", (_n("successes") - 2).clip(lower_bound=0)),
+        "regular_use": _w("regular_use", (_n("successes") - 2).clip(lower_bound=0) * _flag(pl.col("joint") == 0)),
         "own_accounts": _w("own_accounts", own_share),
         "left_before_login": _w(
             "left_before_login", (_n("ended") - _n("failures") - _n("successes")).clip(lower_bound=0)
@@ -487,7 +496,8 @@ def attackers(
     spans_tries = tries.group_by("address").agg(pl.col("at").min().alias("_first"), pl.col("at").max().alias("_last"))
     table = known.select("address", "network").unique("address", maintain_order=True)
     renewals = _attack_logins.renewals(rows)
-    for part in (spans, spans_tries, logins, ended, probes, web, bypass, renewals):
+    joint = _attack_logins.together(tries, asked)
+    for part in (spans, spans_tries, logins, joint, ended, probes, web, bypass, renewals):
         table = table.join(part, on="address", how="left")
     table = table.with_columns(
         pl.min_horizontal("first_seen", "_first").alias("first_seen"),
@@ -553,7 +563,7 @@ def attackers(
             (
                 (pl.col("verdict") == "accused")
                 & (pl.col("successes") > 0)
-                & (pl.col("failures_before_success") > _attack_logins.PERSON_STREAK)
+                & ((pl.col("failures_before_success") > _attack_logins.PERSON_STREAK) | (pl.col("joint") > 0))
                 & (pl.col("t_logins") > 0)
             ).alias("critical"),
             pl.coalesce("routes", pl.lit([], pl.List(pl.String))).alias("routes"),
@@ -608,6 +618,7 @@ def _kind_columns() -> list[pl.Expr]:
     slow = many & (pl.col("gap_s") >= 30.0)
     guessed = (_n("unknown_accounts") + _n("dictionary_accounts")) >= 0.5 * _n("accounts")
     login = pl.col("t_logins") > 0
+    best = pl.max_horizontal([f"t_{name}" for name in _TRACKS])
     parts = [
         pl.when(
             login
@@ -630,13 +641,18 @@ def _kind_columns() -> list[pl.Expr]:
             | (pl.col("w_mass_scanner") > 0)
             | (pl.col("odd_methods") >= 2)
         ).then(pl.lit("scanner")),
-        pl.when(pl.col("t_scraping") > 8).then(pl.lit("scraping")),
         pl.when(
             login & (pl.col("failures") == 0) & (pl.col("w_left_before_login") + pl.col("w_looked_at_the_port") > 0)
         ).then(pl.lit("port_scan")),
     ]
-    found = pl.concat_list(parts).list.drop_nulls()
-    return [pl.concat_list([pl.col("payload_kinds").fill_null(pl.lit([], pl.List(pl.String))), found]).alias("kinds")]
+    empty = pl.lit([], pl.List(pl.String))
+    found = pl.concat_list([pl.col("payload_kinds").fill_null(empty), pl.concat_list(parts).list.drop_nulls()])
+    # what stands beside another deed must be found on its own, or every script that errs would be a copier
+    copies = (pl.col("t_scraping") > 8) & (
+        (pl.col("t_scraping") >= SUSPICIOUS_DB - PRIOR_DB) | (pl.col("t_scraping") >= best) | (found.list.len() == 0)
+    )
+    scraping = pl.when(copies).then(pl.lit(["scraping"], pl.List(pl.String))).otherwise(empty)
+    return [pl.concat_list([found, scraping]).alias("kinds")]
 
 
 def _told(row: dict[str, Any], protected: Sequence[IPNetwork]) -> tuple[str, str]:
@@ -654,6 +670,8 @@ def _told(row: dict[str, Any], protected: Sequence[IPNetwork]) -> tuple[str, str
         )
     if row["successes"]:
         says.append(f"{row['successes']} successful logins, longest run of failures before one {row['streak']}")
+    if row["joint"]:
+        says.append(f"with others, from many networks, {row['joint']} failed logins on the same account")
     if row["strong"]:
         says.append(f"{row['strong']} texts with attack payloads ({', '.join(row['payload_kinds'] or [])})")
     elif row["weak"]:

@@ -11,9 +11,11 @@ from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
 from ._attack_logins import attempts
 from ._attack_web import GUESSES_TOGETHER
 from ._clients import in_any
+from ._levels import HARD, WARNED
 from ._requests import LATE, poisson_z
 from .attacks import ACCUSED_DB, BlockPlan, attackers, block_list, indicators
-from .case import SIGN_IN, Case
+from .case import SIGN_IN, Case, observation_ids
+from .kinds import GENERAL
 
 RULE = "security"
 SIGNALS = (
@@ -32,7 +34,7 @@ GROUPS = {
     "payloads": ("injection_seen", "sending attack payloads", "a sender of payloads"),
     "scanner": ("scanner_seen", "scanning", "a scanner"),
     "scraping": ("scraping_seen", "copying the catalogue", "a scraper"),
-    "bypass": ("rate_bypass_seen", "passing the rate limit as one client from many addresses", "a bypass"),
+    "bypass": ("rate_bypass_seen", "passing the rate limit as one client under many addresses or names", "a bypass"),
 }
 """Group of kinds -> signal, words, one of them."""
 FULL_PER_MIN = 3.0
@@ -51,6 +53,17 @@ MORE = 1.3
 Z_MORE = 3.0
 """Failed sign-ins against then, and how sure, from which somebody tries more than ever."""
 FEW_TRIES = 5
+GUARDS = (
+    r"(?i)\b(?:security|waf|firewall|(?:api[-_ ]?)?gateway|edge|auth\w*|(?:rate[-_ ]?)?limit(?:s|er|ing)?"
+    r"|ratelimit\w*|throttl\w*|quotas?|bots?|fraud|abuse|risk|guards?|sign-?ups?|registrations?|key[-_]?auth|api[-_]?keys?)\b"
+)
+"""Services and their parts whose work it is to look at who asks."""
+HEARD_MIN = 5
+HEARD_RISE = 3.0
+"""Lines of guards, and how many times their usual share of what the service says, from which something is going on."""
+USUAL_MIN = 50
+HEARD = 0.8
+"""Strength of what a guard says by itself, which no requests show: it may not know of a permission."""
 BACKGROUND = frozenset({"logins", "scanner"})
 STOPS = ("block", "drop", "challenge", "managed_challenge", "jschallenge")
 """What the edge's firewall does to whom it lets in nowhere."""
@@ -100,10 +113,55 @@ def security(case: Case) -> RuleResult:
     suspicious = table.filter(pl.col("verdict") == "suspicious")
     if suspicious.height:
         found.append(_suspicious(case, suspicious))
+    found += _heard(case)
     if not members:
         found.append(_calm(case))
     else:
         found.append(_kept(case, table))
+    return found
+
+
+def _heard(case: Case) -> list[Finding]:
+    """
+    Say what the guards of the platform say of one who passes for many, in lines that are no warnings.
+
+    A limiter that lets through and a list of new accounts are written as information: nothing failed. Warnings are
+    read in `findings.kinds`. Only lines that are no request of a visitor, of services whose work it is, several of
+    them, and not as ever. Where little was seen of before it is said, and weighs nothing.
+    """
+    kind = GENERAL["rate_bypass_seen"]
+    part = pl.concat_str("service", "component", separator=" ", ignore_nulls=True)
+    said = case.frames.logs.filter(
+        pl.col("message").is_not_null()
+        & pl.col("status").is_null()
+        & ~pl.col("level").is_in([*HARD, *WARNED]).fill_null(value=False)
+        & part.str.contains(GUARDS)
+        & (pl.col("at") < case.end)
+    ).with_columns(pl.col("service").fill_null(""), pl.col("at") >= case.window.start)
+    if said.is_empty():
+        return []
+    told = pl.concat_str("component", "message", separator=": ", ignore_nulls=True).str.slice(0, 2_000)
+    said = said.with_columns(kind.found_in(told).alias("_hit"))
+    found: list[Finding] = []
+    for name in said.filter(pl.col("_hit")).get_column("service").unique().sort().to_list():
+        mine = said.filter(pl.col("service") == name)
+        now, before = mine.filter("at"), mine.filter(~pl.col("at"))
+        hits, usual = now.filter("_hit"), before.filter("_hit").height / max(1, before.height)
+        if hits.height < HEARD_MIN or hits.height < HEARD_RISE * usual * now.height:
+            continue
+        known = before.height >= USUAL_MIN
+        example = str(hits.get_column("message")[-1])[:200]
+        found.append(
+            Finding(
+                id=f"{RULE}/heard-{len(found) + 1}",
+                rule=RULE,
+                claim=f"{hits.height} lines of “{name}” tell of {kind.words}: “{example}”",
+                severity=Severity.WARNING,
+                evidence=observation_ids(hits),
+                signals=(Signal(name=kind.signal, strength=HEARD),) if known else (),
+                data={"entries": hits.height, "before": round(usual, 6), "example": example},
+            )
+        )
     return found
 
 
