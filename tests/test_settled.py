@@ -41,7 +41,7 @@ def served(failing: float = 0.0, *routes: str) -> list[Row]:
 def says(message: str, service: str = "pitch", level: str = "error", *, works: bool = True) -> list[Row]:
     """Return a service that says *message* twice a minute since a while, and its work before and beside it."""
     end = END if works else LATER
-    done = [
+    done: list[Row] = [
         {"at": START + timedelta(seconds=40 * n), "service": service, "level": "info", "message": f"did {n}"}
         for n in range(int((end - START).total_seconds() // 40))
     ]
@@ -220,7 +220,7 @@ def sampled(*, new: bool = False, factors: tuple[int, ...] = (20, 20, 20)) -> li
     rows: list[Row] = []
     texts = ("card number is odd", "portfolio has no base", "deck came twice")
     for service, text, factor in zip(("payments", "investor", "upload"), texts, factors, strict=True):
-        done = [
+        done: list[Row] = [
             {"at": START + timedelta(seconds=30 * n), "service": service, "level": "info", "message": f"did {n}"}
             for n in range(120)
         ]
@@ -328,3 +328,17 @@ def test_words_of_standbys_and_stores_are_put_where_they_belong(service: str, te
     found = said(kinds.kinds(case(dated=True, logs=says(text, service), edge=served(0.1))))
     assert signal in signals(found)
     assert not signals(found) & ({"db_slow", "db_locks", "storage_errors", "third_party_errors"} - {signal})
+
+
+@pytest.mark.parametrize(
+    ("tag", "theirs"), [("[pitchey_rehearsal]", True), ("[api-staging-2]", True), ("[pitch]", False)]
+)
+def test_a_rehearsal_says_in_each_line_that_it_is_one(tag: str, theirs: bool) -> None:
+    """What fails on a copy fails nobody."""
+    rows = [row for row in says(f'{tag} ERROR: column "a" does not exist', "migrations") if row["level"] == "error"]
+    seen = Observed(
+        id="logs/service/migrations", source="logs", at=END, value=None, status="observed", coverage=Coverage(cut=False)
+    )
+    found = said(kinds.kinds(case(logs=says("odd") + rows, edge=served(), observations={seen.id: seen})))
+    assert ("kinds/elsewhere" in found) is theirs
+    assert ("schema_errors" in signals(found)) is not theirs
