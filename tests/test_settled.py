@@ -181,6 +181,7 @@ def test_an_object_that_is_not_there_is_no_failing_store(text: str, level: str, 
         ("alert HighErrorRate silenced by mistake", False),
         ("alert HighErrorRate: delivery to pagerduty failed, silence 5bf118e4 is over", False),
         ("alert HighErrorRate firing", False),
+        ("the payment house is in maintenance, try again later", False),
     ],
 )
 def test_a_silenced_alert_is_somebodys_wish(text: str, quiet: bool) -> None:
@@ -213,6 +214,20 @@ def test_a_probe_of_what_nobody_uses_is_no_failing_monitor(text: str, path: str,
     """A new watcher asks for what is not there; what people use was there."""
     rows = says(text.format(path), "monitoring")
     assert ("monitoring_failing" in signals(said(kinds.kinds(case(logs=rows, edge=served()))))) is blind
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "remote write failed target=/api/v1/push status_code=404",
+        "disk full target=/data/wal",
+        "probe of /data/wal failed",
+    ],
+)
+def test_a_monitor_that_cannot_keep_what_it_sees_fails(text: str) -> None:
+    """Where it brings its figures to is no page that nobody asks for."""
+    rows = says(text, "monitoring")
+    assert any(one.severity >= Severity.WARNING for one in kinds.kinds(case(logs=rows, edge=served())))
 
 
 def sampled(*, new: bool = False, factors: tuple[int, ...] = (20, 20, 20)) -> list[Row]:

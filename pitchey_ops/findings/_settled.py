@@ -45,7 +45,7 @@ AGES = (
     r"|\bwill be (?:removed|dropped|an error) in (?:a (?:future|later)|version|the next|v?\d)"
 )
 CLIENT_GONE = (
-    r"(?i)\b(?:client|browser|visitor|viewer|downloader|uploader|caller) (?:(?:has|had|is|was) )?"
+    r"(?i)\b(?:client|browser|visitor|viewer|downloader|uploader) (?:(?:has|had|is|was) )?"
     r"(?:gone|went away|disconnected|hung up|left|aborted|cancell?ed|navigated)\b"
     r"|\b(?:client|browser|visitor) (?:(?:has|had) )?(?:premature\w* )?(?:closed|reset|dropped)(?: \w+)? "
     r"(?:connection|request|stream|socket|download|upload|tab|page|window)"
@@ -68,8 +68,8 @@ GAVE_UP = (
 MISSING_TEXT = (
     r"(?i)\bmissing[_ -]?translation|\btranslations? (?:is |are )?missing\b|\bmissingkey\b|\buntranslated\b"
     r"|\bmissing (?:message|text|string|translation|key)s?\b.{0,80}\b(?:locale|language|translation)"
-    r"|\bno (?:message|translation)s? (?:was |were )?(?:found )?for\b|\[(?:intlify|vue-i18n)\].{0,24}\bnot found\b"
-    r"|\b(?:translation|message|i18n) key\b.{0,80}\bnot found\b|\bcould not find (?:a )?(?:message|translation)\b"
+    r"|\bno translations? (?:was |were )?(?:found )?for\b|\[(?:intlify|vue-i18n)\].{0,24}\bnot found\b"
+    r"|\b(?:translation|message|i18n) key\b.{0,80}\bnot found\b|\bcould not find (?:a )?translation\b"
 )
 """A text that nobody has put into somebody's language yet, as libraries of translations say it."""
 WEAK_END = (
@@ -111,9 +111,15 @@ EVERY_NAME = 3
 """Different alerts that are silenced, from which it may be all of them, and a mistake."""
 
 PROBE = (
-    r"(?i)\bprobe\b|\bblackbox\b|\bsynthetic|\buptime\b|\bhealth ?check|\bheartbeat|\btarget[=:]"
-    r"|\bhttp response status code\b|\bstatus_code[=:]|\bstatus:? [45]\d\d\b|\b(?:broken|dead) link|\blink[- ]?check"
+    r"(?i)\bprobe\b.{0,80}\b(?:failed|40[1345]|410)\b|\bstatus(?:[ _]code)?[\"']?[:=]? ?(?:40[1345]|410)\b"
+    r"|\binvalid http response status code\b|\b(?:broken|dead) link|\blink[- ]?check\w*\b.{0,80}\b(?:40[1345]|410)\b"
 )
+"""What a watcher says of an answer that it did not want."""
+SENDS = (
+    r"(?i)\b(?:remote|push\w*|writ\w+|wrote|ingest\w*|send\w*|sent|export\w*|deliver\w*|ship\w*|flush\w*|forward\w*"
+    r"|upload\w*|report\w*|scrap\w+|wal|buffer\w*|queue\w*|disk|store\w*)\b"
+)
+"""A path to which the monitoring brings what it keeps, or from which it takes it, is no page."""
 PATH = r"(?:^|[\s\"'=(]|https?://[\w.-]+)(/[A-Za-z][\w/.-]*)"
 
 LINES_MIN = 8
@@ -171,7 +177,9 @@ def _beside(text: pl.Expr) -> pl.Expr:
 def silenced(text: pl.Expr) -> pl.Expr:
     """Return whether *text* is of an alert that somebody wished not to hear; never null."""
     rest = text.str.replace_all(ALERT_NAME, "alert")
-    return (text.str.contains(SILENCED) & ~rest.str.contains(NOT_DELIVERED)).fill_null(value=False)
+    return (
+        text.str.contains(r"(?i)\balert") & text.str.contains(SILENCED) & ~rest.str.contains(NOT_DELIVERED)
+    ).fill_null(value=False)
 
 
 def probes_of_nothing(case: Case, text: pl.Series) -> pl.Series:
@@ -182,7 +190,8 @@ def probes_of_nothing(case: Case, text: pl.Series) -> pl.Series:
     """
     frame = pl.DataFrame({"text": text})
     path = pl.col("text").str.extract(PATH, 1).str.strip_chars_end("/.")
-    paths = frame.select(pl.when(pl.col("text").str.contains(PROBE)).then(path).alias("path")).get_column("path")
+    asks = pl.col("text").str.contains(PROBE) & ~pl.col("text").str.contains(SENDS)
+    paths = frame.select(pl.when(asks).then(path).alias("path")).get_column("path")
     edge = case.frames.edge.filter(pl.col("route").is_not_null() & (pl.col("status") < 400))
     used = {str(route).rstrip("/") for route in edge.get_column("route").unique()}
     nobody = [one for one in paths.drop_nulls().unique() if not any(_under(one, route) for route in used)]

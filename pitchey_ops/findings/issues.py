@@ -25,6 +25,8 @@ USERS = 40
 MOST = 10
 """Issues that are told of one by one, by events."""
 FEW = 3
+TITLE_MIN = 12
+"""Letters of a title from which it is one of its own."""
 LINES_MIN = 5
 SETTLED_SHARE = 0.9
 """Lines of our own log with an issue's title, and the part that says what was done instead: so it is of the issue."""
@@ -91,7 +93,11 @@ def _settled(case: Case, told: pl.DataFrame) -> list[bool]:
     lines = lines.with_columns(well=settled(pl.col("text")))
     found = []
     for one, harmless_ in zip(told.get_column("title"), by_title, strict=True):
-        mine = lines.filter(pl.col("text").str.contains(one, literal=True)) if one else lines.clear()
+        mine = (
+            lines.filter(pl.col("text").str.contains(one, literal=True))
+            if len(one or "") >= TITLE_MIN
+            else lines.clear()
+        )
         share = float(mine.get_column("well").sum()) / mine.height if mine.height else 0.0
         found.append(bool(harmless_) or (mine.height >= LINES_MIN and share >= SETTLED_SHARE))
     return found
