@@ -251,4 +251,4 @@ def test_a_change_of_the_pages_that_nobody_can_see_forbids_an_all_clear() -> Non
 )
 def test_products_words_are_put_where_they_belong(text: str, signal: str) -> None:
     """A managed database is a database, our own key is ours, and a provider's certificate is his."""
-    assert issues._kind(text, frontend=False) == signal
+    assert issues._kinds([text], [False]) == [signal]

@@ -771,7 +771,7 @@ def test_a_cache_that_does_not_have_it_yet_is_not_failing() -> None:
 )
 def test_titles_of_the_tracker_are_put_as_lines_are(title: str, frontend: bool, signal: str | None) -> None:
     """What services keep silent about may stand in the tracker alone; a browser has no port of a database."""
-    assert issues._kind(title, frontend) == signal
+    assert issues._kinds([title], [frontend]) == [signal]
 
 
 def test_every_pair_of_subject_and_trouble_is_a_known_one() -> None:

@@ -91,8 +91,11 @@ GOOD_END = (
     r"|(?:(?:2nd|3rd|second|third|next|last|\d+th) (?:try|attempt)|retry|(?:try|attempt) \d+)"
     r" (?:(?:was|is|has) )?(?:ok|fine|worked|went through|succe\w+)"
     r"|put (?:back|in its place)|dry[- ]run|shadow|rehears\w*|action=log|would have"
-    r"|using (?:the |its )?(?:cached|previous|default|last|fall ?back|stub|built-in)"
+    r"|us(?:ing|es) (?:the |its |that of )?(?:cached|previous|defaults?|last|fall ?back|stub|built-in|yesterday|stale)"
+    r"|(?:fall(?:s|ing|en)? back|fell back|default(?:s|ing|ed)) (?:to|on)"
+    r"|(?:default|built-?in|previous|cached|local|last known|old) (?:[\w.-]+ ){0,3}(?:apply|applies|applied)"
     r"|(?:default|fall ?back|stub|previous|original|placeholder)\b.{0,24}\b(?:used|returned|served|shown|kept|taken))\b"
+    r"|, (?:refreshed|renewed|re-?issued|re-?tried)\W*$|\b" + ENDS + r"(?: \w+){0,3} instead\b"
     r"|\b" + ENDS + r"\b(?: \w+){0,3}\W*$"
 )
 """How a line says that what it tells of was meant so, made good, or kept from everybody."""
@@ -172,7 +175,7 @@ def new_warnings(case: Case, warned: pl.DataFrame, logs: pl.DataFrame) -> list[F
             own = pl.col("pattern") == row["pattern"]
             lines = told.filter(inside & own)
             harmful = bool(row["harm"]) and not (_of_the_refused(case, lines) or _of_strangers(case, lines, first))
-            in_way = harmful or not _works_on(case, mine, first) or _crowd_came(case, first)
+            in_way = harmful or not _works_on(case, mine, first) or crowd_came(case, first)
             (grave if in_way else remarks).append(row)
     found = []
     for rows, name, severity in ((grave, "warnings-new", Severity.WARNING), (remarks, "remarks-new", Severity.INFO)):
@@ -199,7 +202,7 @@ def _works_on(case: Case, mine: pl.DataFrame, first: datetime) -> bool:
     return both * part - after < LESS_Z * math.sqrt(both * part * (1 - part))
 
 
-def _crowd_came(case: Case, first: datetime) -> bool:
+def crowd_came(case: Case, first: datetime) -> bool:
     """
     Whether one route got far more than its usual share of all requests since then, as the edge counts them.
 

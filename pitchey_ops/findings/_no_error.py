@@ -38,6 +38,7 @@ ELSEWHERE = r"(?i)(?:^|[-_./: ])(?:staging|stg|pre-?prod(?:uction)?|uat)(?:$|[-_
 """A name that says that it runs in another environment than the one that people use."""
 TAGGED = (
     r"(?i)^\[(?:staging|stage|stg|pre-?prod(?:uction)?|uat|qa|testing|test|dev|development)\]"
+    r"|^\[(?:\w+[-_])*(?:rehearsal|dry[-_]?run|staging|uat|sandbox|shadow)(?:[-_]\w+)*\]"
     r"|\benv(?:ironment)?[=:]\W?(?:staging|stage|stg|pre-?prod|uat|qa|test|dev)"
 )
 """An entry that says the same of itself; words that name other things, too, count only so."""

@@ -8,9 +8,12 @@ from datetime import timedelta
 import polars as pl
 
 from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
+from ._levels import HARD, WARNED
+from ._settled import MISSING_TEXT, harmless, settled
 from ._troubles import signals_of
 from .case import Case
 from .kinds import BROWSERS, KINDS, SCRIPT_ERRORS, VAGUE_SHARE
+from .users import served_as_before
 
 RULE = "issues"
 SIGNALS = tuple(dict.fromkeys(kind.signal for kind in KINDS))
@@ -22,6 +25,11 @@ USERS = 40
 MOST = 10
 """Issues that are told of one by one, by events."""
 FEW = 3
+TITLE_MIN = 12
+"""Letters of a title from which it is one of its own."""
+LINES_MIN = 5
+SETTLED_SHARE = 0.9
+"""Lines of our own log with an issue's title, and the part that says what was done instead: so it is of the issue."""
 ALONE = 0.5
 """What an issue of few events and people is worth where nearly all that is new is this: its routes are seldom asked."""
 
@@ -43,7 +51,9 @@ def issues(case: Case) -> RuleResult:
     told = new.head(MOST)
     texts = [f"{title or ''} {culprit or ''}"[:600] for title, culprit in told.select("title", "culprit").iter_rows()]
     signals = _kinds(texts, [project in browsers for project in told.get_column("project")])
+    calm = _settled(case, told)
     for number, (row, text, signal) in enumerate(zip(told.iter_rows(named=True), texts, signals, strict=True)):
+        well = calm[number]
         events = row["count"] or 0
         strength = _strength(events, row["users"] or 0)
         if events >= FEW and (row["users"] or 0) >= FEW:
@@ -55,13 +65,41 @@ def issues(case: Case) -> RuleResult:
                 id=f"{RULE}/{number + 1}",
                 rule=RULE,
                 claim=f"New in Sentry: {events} events, {row['users'] or 0} users, “{row['title']}” ({row['project']})",
-                severity=Severity.WARNING if events >= 10 else Severity.INFO,
+                severity=Severity.WARNING if events >= 10 and not well else Severity.INFO,
                 at=row["first_seen"],
                 evidence=(row["observation"],) if row["observation"] else (),
-                signals=(Signal(name=signal, strength=strength),) if signal else (),
+                signals=(Signal(name=signal, strength=strength),) if signal and not well else (),
                 data={"title": row["title"], "events": events, "users": row["users"], "permalink": row["permalink"]},
             )
         )
+    return found
+
+
+def _settled(case: Case, told: pl.DataFrame) -> list[bool]:
+    """
+    Return for each issue whether it is none, while users are served as before: by its title, or by our own log.
+
+    A tracker cuts off what a line says behind its error; where our log has the same error and nearly each of its lines
+    says what was done instead, the issue is told of as well.
+    """
+    if told.is_empty() or not served_as_before(case):
+        return [False] * told.height
+    title = pl.col("title").fill_null("")
+    by_title = (
+        told.select((harmless(title) | title.str.contains(MISSING_TEXT)).alias("calm")).get_column("calm").to_list()
+    )
+    logs = case.frames.logs.filter(pl.col("level").is_in([*HARD, *WARNED]) & (pl.col("at") >= case.window.start))
+    lines = logs.select(pl.col("message").str.slice(0, 2_000).fill_null("").alias("text"))
+    lines = lines.with_columns(well=settled(pl.col("text")))
+    found = []
+    for one, harmless_ in zip(told.get_column("title"), by_title, strict=True):
+        mine = (
+            lines.filter(pl.col("text").str.contains(one, literal=True))
+            if len(one or "") >= TITLE_MIN
+            else lines.clear()
+        )
+        share = float(mine.get_column("well").sum()) / mine.height if mine.height else 0.0
+        found.append(bool(harmless_) or (mine.height >= LINES_MIN and share >= SETTLED_SHARE))
     return found
 
 

@@ -21,9 +21,20 @@ from ..yaml_text import read_yaml
 from ._grouping import group_messages
 from ._levels import HARD, WARNED
 from ._masking import rough_keys
-from ._new_warnings import PAUSE_MIN, PAUSES, new_warnings
+from ._new_warnings import PAUSE_MIN, PAUSES, crowd_came, new_warnings
 from ._no_error import from_elsewhere, names_none, works_beside
 from ._payloads import ascii_only
+from ._settled import (
+    ALERT_NAME,
+    EVERY_NAME,
+    MISSING_TEXT,
+    absent,
+    harmless,
+    probes_of_nothing,
+    resampled,
+    settled,
+    silenced,
+)
 from ._troubles import OTHERS, VAGUE, signals_of
 from .auth import get_in_as_before
 from .case import SIGN_IN, Case, observation_ids
@@ -39,8 +50,8 @@ RISE = 3.0
 TEXT_LIMIT = 2_000
 FAILING_SHARE = 0.1
 """Failing share (0-1) of a service's logged requests from which its warnings count as errors."""
-LOST = (400, 409, 415, 422)
-"""Refusals that are a service's own word about what it was sent."""
+LOST = (400, 409, 415, 422, 424)
+"""Refusals that are a service's own word about what it was sent, or about what it depends on."""
 ONE_CLIENT = 0.6
 """Part of these by one house, from which they are its own affair."""
 ENDED = 0.3
@@ -147,6 +158,9 @@ def kinds(case: Case) -> RuleResult:
     errors = _without_attackers(case, _taken_seriously(case, errors, since))
     served = served_as_before(case)
     errors, elsewhere_said = _without_strangers(case, errors) if served else (errors, [])
+    errors, harmless_said = _without_harmless(case, errors) if served else (errors, [])
+    handled = _handled(case, errors) if served else pl.Series([False] * errors.height, dtype=pl.Boolean)
+    not_there = errors.select(absent(pl.col("message").str.slice(0, TEXT_LIMIT)).alias("chosen")).get_column("chosen")
     claimed = pl.Series([False] * errors.height, dtype=pl.Boolean)
     rows: list[tuple[Kind, pl.DataFrame, int, float]] = []
     matched: dict[str, tuple[Kind, pl.Series]] = {}
@@ -165,13 +179,23 @@ def kinds(case: Case) -> RuleResult:
         if kind.signal == "credentials_rejected":
             match = match & ~guessed
         claimed = claimed | match
+        if kind.signal in HANDLED:
+            match = match & ~handled
+        if kind.signal == "storage_errors" and served:
+            match = match & ~not_there
         known = matched.get(kind.signal)
         spoken = kind if known is None or match.sum() >= known[1].sum() else known[0]
         matched[kind.signal] = (spoken, match if known is None else known[1] | match)
     strange = [name for name, n in usual.entries_before.items() if n < SAMPLE_MIN and not usual.long_seen(name)]
-    claimed = claimed | _by_standard(errors, claimed | watching, matched, strange, since, dated=case.onset is not None)
+    left = claimed | watching | not_there if served else claimed | watching
+    claimed = claimed | _by_standard(errors, left, matched, strange, since, dated=case.onset is not None)
     hard = errors.get_column("hard") & ~errors.get_column("visit")
-    matched[MONITORING.signal] = (MONITORING, watching & hard & ~claimed)
+    of_monitoring = watching & hard & ~claimed
+    if served:
+        probes = of_monitoring & probes_of_nothing(case, errors.get_column("message"))
+        of_monitoring = of_monitoring & ~probes
+        harmless_said += _told_probes(case, errors.filter(probes))
+    matched[MONITORING.signal] = (MONITORING, of_monitoring)
     in_words = claimed
     claimed = claimed | watching
     for kind, match in matched.values():
@@ -187,7 +211,7 @@ def kinds(case: Case) -> RuleResult:
             if fresh.height >= NEW_MIN and _voices(fresh) >= NEW_VOICES:
                 rows.append((kind, fresh, fresh.height, 0.0))
     rows += _all_window(case, errors, matched, {kind.signal for kind, *_ in rows}, since)
-    rest = errors.filter(~claimed & pl.col("hard") & ~pl.col("visit"))
+    rest = errors.filter(~claimed & pl.col("hard") & ~pl.col("visit") & ~handled)
     rest, nothing_said = _without_empty(case, rest) if served else (rest, [])
     total = sum(max(0.0, n - expected) for kind, _, n, expected in rows if kind.level == "error" or kind.counts) or 1.0
     found = [_finding(kind, hits, n, expected, total, case) for kind, hits, n, expected in rows]
@@ -196,7 +220,7 @@ def kinds(case: Case) -> RuleResult:
     told = zip(found, [*rows, *unknown], strict=True)
     found = [_passed(one) if served and _is_over(hits, case) else one for one, (_, hits, *_) in told]
     warned = errors.filter(~in_words & ~pl.col("hard") & ~pl.col("visit"))
-    found += elsewhere_said + nothing_said
+    found += elsewhere_said + harmless_said + _told_handled(case, errors.filter(handled)) + nothing_said
     return found + new_warnings(case, warned, logs.filter(pl.col("at") < case.end))
 
 
@@ -220,7 +244,8 @@ def _by_standard(
     told = signals_of(errors.get_column("text").filter(left))
     others = told.get_column("subject").is_in(list(OTHERS))
     partner = (told.get_column("subject") == OTHERS[0]).fill_null(value=False)
-    unsure = (told.get_column("trouble") == VAGUE) | others
+    text = errors.get_column("text").filter(left)
+    unsure = (told.get_column("trouble") == VAGUE) | others | text.str.contains(NO_OBJECT).fill_null(value=False)
     vague = unsure & ~errors.get_column("hard").filter(left)
     vague = vague | (others & errors.get_column("service").is_in(strange).fill_null(value=True).filter(left))
     vague = vague | partner if not dated else vague
@@ -381,6 +406,97 @@ def _without_empty(case: Case, rest: pl.DataFrame) -> tuple[pl.DataFrame, list[F
         return rest, []
     claim = f"{mine.height} lines of {_named(working)} are written as errors and name none"
     return rest.filter(~chosen), [_told(mine, "no-error", f"{claim}; their work goes on")]
+
+
+HANDLED = (BROWSERS, "token_signature_errors", "auth_failing")
+"""Kinds of which a line is none that says what was done instead; a store that fails does, whoever makes up for it."""
+SILENCED_STRENGTH = 0.2
+ALL_SILENCED_STRENGTH = 0.5
+
+
+def _without_harmless(case: Case, errors: pl.DataFrame) -> tuple[pl.DataFrame, list[Finding]]:
+    """
+    Leave out what tells of no failure (`_settled`), what is only written down more often, and silenced alerts.
+
+    Only for a case in which users are served as before.
+    """
+    found = []
+    inside = pl.col("at") >= case.window.start
+    text = pl.col("message").str.slice(0, TEXT_LIMIT).fill_null("")
+    mine = errors.select(harmless(text).alias("chosen")).get_column("chosen")
+    if mine.any():
+        lines = errors.filter(mine & errors.select(inside.alias("in")).get_column("in"))
+        if lines.height >= ENTRIES_MIN:
+            claim = (
+                f"{lines.height} lines of {_named(_services(lines))} tell of no failure: notices, what a later version"
+            )
+            found.append(_told(lines, "harmless", f"{claim} will do without, visitors who left"))
+        errors = errors.filter(~mine)
+    quiet = errors.select(silenced(text).alias("chosen")).get_column("chosen")
+    lines = errors.filter(quiet).filter(inside)
+    if lines.height >= ENTRIES_MIN:
+        found.append(_of_silence(lines))
+    errors = errors.filter(~quiet)
+    more = resampled(case, errors)
+    if more is not None:
+        chosen, at, factor = more
+        lines = errors.filter(chosen).filter(inside)
+        claim = f"Since {at:%H:%M} UTC known errors of {_named(_services(lines))} are written down about {factor:.0f}"
+        found.append(_told(lines, "logging-changed", f"{claim} times as often, all at once: it looks like the logging"))
+        errors = errors.filter(~chosen)
+    return errors, found
+
+
+def _of_silence(lines: pl.DataFrame) -> Finding:
+    """Return what silenced alerts are worth: little, unless it may be all of them."""
+    names = lines.get_column("message").str.extract(f"({ALERT_NAME})", 1).drop_nulls().n_unique()
+    many = names >= EVERY_NAME
+    told = _told(
+        lines, "silenced", f"{lines.height} alerts of {_named(_services(lines))} match a silence of somebody's"
+    )
+    strength = ALL_SILENCED_STRENGTH if many else SILENCED_STRENGTH
+    return replace(
+        told,
+        severity=Severity.WARNING if many else Severity.INFO,
+        signals=(Signal(name="alerts_failing", strength=strength),),
+    )
+
+
+def _services(lines: pl.DataFrame) -> list[str]:
+    by_service = lines.group_by("service").len().sort(["len", "service"], descending=[True, False])
+    return [str(name) for name in by_service.get_column("service").drop_nulls()]
+
+
+def _handled(case: Case, errors: pl.DataFrame) -> pl.Series:
+    """
+    Return which errors say themselves what was done instead, of services that work on while nobody asks differently.
+
+    What a browser says of code that fails is not made good by what it shows in its place.
+    """
+    text = pl.col("message").str.slice(0, TEXT_LIMIT).fill_null("")
+    fails = names_none(text) | pl.col("frontend") & text.str.contains(SCRIPT_ERRORS) & ~text.str.contains(MISSING_TEXT)
+    chosen = errors.select((settled(text) & ~fails & ~pl.col("visit")).alias("chosen")).get_column("chosen")
+    mine = errors.filter(chosen).filter(pl.col("at") >= case.window.start)
+    firsts = mine.group_by("service").agg(pl.col("at").min().alias("first")).sort("service").drop_nulls()
+    working = [
+        name for name, first in firsts.iter_rows() if works_beside(case, name, first) and not crowd_came(case, first)
+    ]
+    return chosen & errors.get_column("service").is_in(working).fill_null(value=False)
+
+
+def _told_probes(case: Case, lines: pl.DataFrame) -> list[Finding]:
+    mine = lines.filter(pl.col("at") >= case.window.start)
+    if mine.height < ENTRIES_MIN:
+        return []
+    claim = f"{mine.height} failed probes of {_named(_services(mine))} ask for paths at which nobody was ever served"
+    return [_told(mine, "probes-of-nothing", claim)]
+
+
+def _told_handled(case: Case, lines: pl.DataFrame) -> list[Finding]:
+    mine = lines.filter((pl.col("at") >= case.window.start) & pl.col("hard"))
+    if mine.is_empty():
+        return []
+    return [_told(mine, "handled", f"{mine.height} errors of {_named(_services(mine))} say what was done instead")]
 
 
 def _named(names: list[str]) -> str:
@@ -553,6 +669,8 @@ PLACES = {
     ),
 }
 """Word that is put before an entry's text -> services whose entries are about it, whatever words they choose."""
+NO_OBJECT = r"(?i)\bno ?such ?key\b|\bblobnotfound\b|\bobject\b.{0,80}\bnot found\b"
+"""An object that is not there: a warning of it tells nothing of the store."""
 AMBIGUOUS = ("pool", "lock", "locks", "session", "token", "query", "connection")
 """Components whose name is a symptom's word, too: said of every entry there, it would say nothing."""
 QUERY = r"\?[^\s\"'<>]*"
@@ -577,7 +695,11 @@ def _texts(logs: pl.DataFrame) -> pl.DataFrame:
         text=pl.concat_str(
             place,
             pl.when(~part.is_in(list(AMBIGUOUS))).then(pl.col("component") + ":"),
-            pl.col("message").str.slice(0, TEXT_LIMIT).str.replace_all(QUERY, "?").str.replace_all(STATE, "$1 state"),
+            pl.col("message")
+            .str.slice(0, TEXT_LIMIT)
+            .str.replace_all(QUERY, "?")
+            .str.replace_all(STATE, "$1 state")
+            .str.replace_all(ALERT_NAME, "alert"),
             pl.col("stack").str.slice(0, 300),
             separator=" ",
             ignore_nulls=True,

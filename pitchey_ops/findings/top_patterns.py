@@ -5,7 +5,9 @@ from __future__ import annotations
 import polars as pl
 
 from ..models.finding import Finding, NotChecked, RuleResult, Severity
+from ._settled import settled, silenced
 from .case import Case, observation_ids
+from .users import served_as_before
 
 RULE = "patterns"
 SHOWN = 12
@@ -22,7 +24,10 @@ def top_patterns(case: Case) -> RuleResult:
     if case.frames.logs.filter(pl.col("at") >= case.window.start).is_empty():
         return NotChecked(rule=RULE, because=case.why_missing("logs/service", "r2/archive"))
     found = []
-    for number, row in enumerate(case.error_changes.head(SHOWN).iter_rows(named=True)):
+    shown = case.error_changes.head(SHOWN)
+    text = pl.col("example").fill_null("")
+    calm = shown.select((settled(text) | silenced(text)).alias("calm")).get_column("calm") & served_as_before(case)
+    for number, (row, well) in enumerate(zip(shown.iter_rows(named=True), calm, strict=True)):
         often = "once" if row["count"] == 1 else f"{row['count']} times"
         news = "new" if row["is_new"] else "rising" if row["is_rising"] else "as before"
         found.append(
@@ -30,7 +35,7 @@ def top_patterns(case: Case) -> RuleResult:
                 id=f"{RULE}/{row['pattern_id']}",
                 rule=RULE,
                 claim=f"{often} (of {row['service']}; {news}): “{row['template'][:200]}”",
-                severity=Severity.WARNING if row["is_new"] and row["count_after"] >= 10 else Severity.INFO,
+                severity=Severity.WARNING if row["is_new"] and row["count_after"] >= 10 and not well else Severity.INFO,
                 at=row["first_at"],
                 service=row["service"],
                 evidence=observation_ids(case.errors.filter(pl.col("pattern_id") == row["pattern_id"])),
