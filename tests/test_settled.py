@@ -357,3 +357,15 @@ def test_a_rehearsal_says_in_each_line_that_it_is_one(tag: str, theirs: bool) ->
     found = said(kinds.kinds(case(logs=says("odd") + rows, edge=served(), observations={seen.id: seen})))
     assert ("kinds/elsewhere" in found) is theirs
     assert ("schema_errors" in signals(found)) is not theirs
+
+
+def test_new_errors_about_objects_that_are_not_there_forbid_an_all_clear() -> None:
+    """The store answers, so it is no failing store; but a bucket may have been emptied that few asked of until now."""
+    text = "object media/77 not found (NoSuchKey), named in missing.txt"
+    found = said(kinds.kinds(case(dated=True, logs=says(text, "privacy"), edge=served())))
+    assert "storage_errors" not in signals(found)
+    assert found["kinds/not-there"].severity is Severity.WARNING
+    assert found["kinds/not-there"].data["entries"] == 40
+    warned = said(kinds.kinds(case(dated=True, logs=says(text, "privacy", "warn"), edge=served())))
+    assert "storage_errors" not in signals(warned)
+    assert "kinds/warnings-new" in warned  # as any other warning that nobody knew

@@ -161,7 +161,7 @@ def kinds(case: Case) -> RuleResult:
     errors, harmless_said = _without_harmless(case, errors) if served else (errors, [])
     handled = _handled(case, errors) if served else pl.Series([False] * errors.height, dtype=pl.Boolean)
     not_there = errors.select(absent(pl.col("message").str.slice(0, TEXT_LIMIT)).alias("chosen")).get_column("chosen")
-    claimed = pl.Series([False] * errors.height, dtype=pl.Boolean)
+    claimed = missed = pl.Series([False] * errors.height, dtype=pl.Boolean)
     rows: list[tuple[Kind, pl.DataFrame, int, float]] = []
     matched: dict[str, tuple[Kind, pl.Series]] = {}
     watching = errors.select(_of_monitoring()).get_column("chosen")
@@ -182,6 +182,7 @@ def kinds(case: Case) -> RuleResult:
         if kind.signal in HANDLED:
             match = match & ~handled
         if kind.signal == "storage_errors" and served:
+            missed = missed | (match & not_there)
             match = match & ~not_there
         known = matched.get(kind.signal)
         spoken = kind if known is None or match.sum() >= known[1].sum() else known[0]
@@ -221,6 +222,7 @@ def kinds(case: Case) -> RuleResult:
     found = [_passed(one) if served and _is_over(hits, case) else one for one, (_, hits, *_) in told]
     warned = errors.filter(~in_words & ~pl.col("hard") & ~pl.col("visit"))
     found += elsewhere_said + harmless_said + _told_handled(case, errors.filter(handled)) + nothing_said
+    found += _told_missed(errors.filter(missed), since, usual)
     return found + new_warnings(case, warned, logs.filter(pl.col("at") < case.end))
 
 
@@ -490,6 +492,24 @@ def _told_probes(case: Case, lines: pl.DataFrame) -> list[Finding]:
         return []
     claim = f"{mine.height} failed probes of {_named(_services(mine))} ask for paths at which nobody was ever served"
     return [_told(mine, "probes-of-nothing", claim)]
+
+
+def _told_missed(lines: pl.DataFrame, since: datetime, usual: _Usual) -> list[Finding]:
+    """
+    Tell of objects that are not there: no failing store, but where errors say so anew, some may have been lost.
+
+    That users are served shows nothing of what nobody asked for yet, so new errors of this kind forbid an all-clear.
+    """
+    mine = lines.filter(pl.col("at") >= since)
+    if mine.height < ENTRIES_MIN:
+        return []
+    hard = mine.filter("hard")
+    known = usual.expected(lines.filter((pl.col("at") < since) & pl.col("hard")), hard)
+    grave = hard.height >= ENTRIES_MIN and hard.height >= RISE * known
+    told = _told(
+        mine, "not-there", f"{mine.height} lines of {_named(_services(mine))} tell of objects that are not there"
+    )
+    return [replace(told, severity=Severity.WARNING if grave else Severity.INFO)]
 
 
 def _told_handled(case: Case, lines: pl.DataFrame) -> list[Finding]:
