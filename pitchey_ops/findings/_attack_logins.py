@@ -15,6 +15,8 @@ from typing import Final
 
 import polars as pl
 
+from ._sieve import Sieve
+
 DICTIONARY: Final = frozenset(
     [
         "root",
@@ -217,6 +219,7 @@ _UNKNOWN_WORDS: Final = (
 )
 _NAMED: Final = r"(?i)\b(?:user(?:name)?|account|email|login)\s?[=:]\s?['\"<]?([^\s'\"<>,;]{1,256})"
 _NAMED_AFTER: Final = r"(?i)\b(?:for|by|user|account|email)\s(?:user |account )?['\"<]?([^\s'\"<>,;:]{1,256})"
+_SIEVE: Final = Sieve({name: regex for name, _, _, regex in _WORDINGS})
 _FROM: Final = rf"(?i)\b(?:from|ip|client|addr(?:ess)?|rhost|rip)[\s=:]{{1,2}}['\"\[(]?{_ADDRESS}"
 
 
@@ -261,12 +264,12 @@ def _from_messages(logs: pl.DataFrame) -> pl.DataFrame:
         pl.col("message").str.slice(0, 2048).str.replace(r"^message repeated \d{1,6} times: \[ ?", "").alias("_text"),
     ).with_row_index("_row")
     found: list[pl.DataFrame] = []
-    left = rows
-    for _name, outcome, channel, regex in _WORDINGS:
-        hit = left.filter(pl.col("_text").str.contains(regex))
-        if hit.is_empty():
+    sifted, told = _SIEVE.on(rows.get_column("_text")), pl.repeat(False, rows.height, dtype=pl.Boolean, eager=True)
+    for name, outcome, channel, regex in _WORDINGS:
+        hits = sifted.matches(name) & ~told
+        if not hits.any():
             continue
-        left = left.join(hit.select("_row"), on="_row", how="anti")
+        told, hit = told | hits, rows.filter(hits)
         groups = hit.select(
             "_row",
             "at",
@@ -301,15 +304,16 @@ def _from_messages(logs: pl.DataFrame) -> pl.DataFrame:
                 "user_agent",
             )
         )
-    told = (
+    said = (
         pl.when(pl.col("_text").str.contains(_FAIL_WORDS))
         .then(pl.lit("failed"))
         .when(pl.col("_text").str.contains(_OK_WORDS))
         .then(pl.lit("ok"))
     )
     found.append(
-        left.filter(pl.col("_text").str.contains_any(["[preauth]", "rhost="]).not_())
-        .with_columns(told.alias("outcome"), pl.coalesce("ip", _named_address(pl.col("_text"))).alias("ip"))
+        rows.filter(~told)
+        .filter(pl.col("_text").str.contains_any(["[preauth]", "rhost="]).not_())
+        .with_columns(said.alias("outcome"), pl.coalesce("ip", _named_address(pl.col("_text"))).alias("ip"))
         .filter(pl.col("outcome").is_not_null() & pl.col("ip").is_not_null())
         .filter(pl.col("status").is_null() | (pl.col("status") < 500))
         .select(

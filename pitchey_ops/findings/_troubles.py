@@ -18,6 +18,7 @@ import polars as pl
 
 from ..yaml_text import read_yaml
 from ._payloads import ascii_only
+from ._sieve import Sieve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +43,19 @@ def _read() -> tuple[tuple[Place, ...], tuple[Place, ...], dict[str, dict[str, s
 
 
 SUBJECTS, TROUBLES, SIGNALS = _read()
+_OF_SUBJECTS = Sieve({place.name: place.matches for place in SUBJECTS})
+_OF_TROUBLES = Sieve({place.name: place.matches for place in TROUBLES})
 
 
-def _first(text: pl.Expr, places: tuple[Place, ...]) -> pl.Expr:
-    return pl.coalesce(
-        *(pl.when(text.str.contains(place.matches)).then(pl.lit(place.name)) for place in places),
-    )
+def _first(texts: pl.Series, places: tuple[Place, ...], sieve: Sieve[str]) -> pl.Series:
+    """Return the first of *places* that each text tells of, null where none."""
+    sifted = sieve.on(texts)
+    found = pl.repeat(None, texts.len(), dtype=pl.String, eager=True)
+    for place in reversed(places):
+        hits = sifted.matches(place.name)
+        if hits.any():
+            found = found.zip_with(~hits, pl.Series([place.name]))
+    return found
 
 
 VAGUE = "failing"
@@ -62,14 +70,14 @@ def signals_of(texts: pl.Series) -> pl.DataFrame:
 
     Null where subject or trouble is unknown, or where the two together have no signal of their own.
     """
-    column = pl.col("text")
     table = pl.DataFrame(
         [(subject, trouble, signal) for subject, row in SIGNALS.items() for trouble, signal in row.items()],
         schema={"subject": pl.String, "trouble": pl.String, "signal": pl.String},
         orient="row",
     )
     frame = pl.DataFrame({"text": texts}).with_row_index("row")
-    known = frame.with_columns(subject=_first(column, SUBJECTS)).filter(pl.col("subject").is_not_null())
-    known = known.with_columns(trouble=_first(column, TROUBLES)).join(table, on=["subject", "trouble"], how="inner")
+    known = frame.with_columns(subject=_first(texts, SUBJECTS, _OF_SUBJECTS)).filter(pl.col("subject").is_not_null())
+    known = known.with_columns(trouble=_first(known.get_column("text"), TROUBLES, _OF_TROUBLES))
+    known = known.join(table, on=["subject", "trouble"], how="inner")
     told = known.select("row", "signal", "trouble", "subject")
     return frame.join(told, on="row", how="left", maintain_order="left").select("signal", "trouble", "subject")

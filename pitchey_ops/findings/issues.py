@@ -12,7 +12,7 @@ from ._levels import HARD, WARNED
 from ._settled import MISSING_TEXT, harmless, settled
 from ._troubles import signals_of
 from .case import Case
-from .kinds import BROWSERS, KINDS, SCRIPT_ERRORS, VAGUE_SHARE
+from .kinds import BROWSERS, KINDS, SCRIPT_ERRORS, VAGUE_SHARE, told_by
 from .users import served_as_before
 
 RULE = "issues"
@@ -108,15 +108,17 @@ def _strength(events: int, users: int) -> float:
 
 
 def _kinds(texts: list[str], frontend: list[bool]) -> list[str | None]:
-    """Return the kind of error that each of *texts* tells of, in one pass: to make a kind ready takes longest."""
-    table = pl.DataFrame({"text": texts, "frontend": frontend}, schema={"text": pl.String, "frontend": pl.Boolean})
-    kind: pl.Expr = pl.lit(None, pl.String)
-    for one in reversed(KINDS):  # the first kind that fits has the last word
-        fits = one.found_in(pl.col("text"))
-        if one.frontend is not None:
-            fits = fits & (pl.col("frontend") == one.frontend)
-        kind = pl.when(fits).then(pl.lit(one.signal)).otherwise(kind)
-    by_words = table.select(kind.alias("kind")).get_column("kind")
-    by_trouble = signals_of(table.get_column("text")).get_column("signal")
-    rest = pl.select(pl.when(pl.Series(~table.get_column("frontend"))).then(by_trouble)).to_series()
-    return by_words.zip_with(by_words.is_not_null(), rest).to_list()
+    """Return the kind of error that each of *texts* tells of: the first that fits."""
+    text, browser = pl.Series(texts, dtype=pl.String), pl.Series(frontend, dtype=pl.Boolean)
+    told, left = told_by(text), pl.repeat(True, len(texts), dtype=pl.Boolean, eager=True)
+    by_words: list[str | None] = [None] * len(texts)
+    for kind in KINDS:
+        fits = left & told(kind)
+        if kind.frontend is not None:
+            fits = fits & (browser == kind.frontend)
+        for place in fits.arg_true():
+            by_words[place] = kind.signal
+        left = left & ~fits
+    by_trouble = signals_of(text).get_column("signal")
+    found = zip(by_words, by_trouble, frontend, strict=True)
+    return [words or (None if in_browser else trouble) for words, trouble, in_browser in found]

@@ -9,6 +9,7 @@ imitates an error weighs as one line among the others.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from importlib.resources import files
@@ -35,6 +36,7 @@ from ._settled import (
     settled,
     silenced,
 )
+from ._sieve import Sieve
 from ._troubles import OTHERS, VAGUE, signals_of
 from .auth import get_in_as_before
 from .case import SIGN_IN, Case, observation_ids
@@ -131,6 +133,25 @@ def _read() -> tuple[Kind, ...]:
 
 
 KINDS = _read()
+_SIEVE = Sieve(
+    {
+        **{(kind, "matches"): kind.matches for kind in KINDS},
+        **{(kind, "unless"): kind.unless for kind in KINDS if kind.unless is not None},
+    }
+)
+
+
+def told_by(texts: pl.Series) -> Callable[[Kind], pl.Series]:
+    """Return what tells of a kind which of *texts* are of it, as `Kind.found_in` does: of many kinds sooner."""
+    sifted = _SIEVE.on(texts)
+
+    def told(kind: Kind) -> pl.Series:
+        found = sifted.matches((kind, "matches"))
+        return found if kind.unless is None or not found.any() else found & ~sifted.matches((kind, "unless"))
+
+    return told
+
+
 GENERAL = {kind.signal: kind for kind in KINDS}
 """Signal -> its last kind, whose words hold for all of them."""
 SIGNALS = (*dict.fromkeys(kind.signal for kind in KINDS), "errors_unexplained", "db_errors", "monitoring_failing")
@@ -160,7 +181,8 @@ def kinds(case: Case) -> RuleResult:
     errors, elsewhere_said = _without_strangers(case, errors) if served else (errors, [])
     errors, harmless_said = _without_harmless(case, errors) if served else (errors, [])
     handled = _handled(case, errors) if served else pl.Series([False] * errors.height, dtype=pl.Boolean)
-    not_there = errors.select(absent(pl.col("message").str.slice(0, TEXT_LIMIT)).alias("chosen")).get_column("chosen")
+    message = pl.col("message").str.slice(0, TEXT_LIMIT)
+    not_there = errors.select((absent(message) if served else pl.repeat(False, pl.len())).alias("_")).get_column("_")
     claimed = missed = pl.Series([False] * errors.height, dtype=pl.Boolean)
     rows: list[tuple[Kind, pl.DataFrame, int, float]] = []
     matched: dict[str, tuple[Kind, pl.Series]] = {}
@@ -168,8 +190,13 @@ def kinds(case: Case) -> RuleResult:
     stores = errors.select(_of_stores()).get_column("chosen")
     elsewhere = errors.get_column("text").str.contains(OTHER_STORE).fill_null(value=False)
     guessed = errors.get_column("ip").is_in(_guessers(case)).fill_null(value=False)
+    tells_of = told_by(errors.get_column("text"))
     for kind in KINDS:
-        match = _mask(errors, kind) & ~claimed
+        match = tells_of(kind) & ~claimed
+        if kind.frontend is not None:
+            match = match & (errors.get_column("frontend") == kind.frontend)
+        if kind.level == "error":
+            match = match & errors.get_column("hard")
         if kind.signal in OWN_TROUBLE:
             match = match & ~watching
         if kind.signal == "worker_limits":
@@ -728,15 +755,6 @@ def _texts(logs: pl.DataFrame) -> pl.DataFrame:
         visit=pl.col("status").is_not_null() & pl.col("url").is_not_null(),
         hard=pl.col("level").is_in(list(HARD)),
     )
-
-
-def _mask(frame: pl.DataFrame, kind: Kind) -> pl.Series:
-    chosen = kind.found_in(pl.col("text"))
-    if kind.frontend is not None:
-        chosen = chosen & (pl.col("frontend") == kind.frontend)
-    if kind.level == "error":
-        chosen = chosen & pl.col("hard")
-    return frame.select(chosen.alias("chosen")).get_column("chosen")
 
 
 def _is_over(hits: pl.DataFrame, case: Case) -> bool:

@@ -26,16 +26,18 @@ def top_patterns(case: Case) -> RuleResult:
     found = []
     shown = case.error_changes.head(SHOWN)
     text = pl.col("example").fill_null("")
-    calm = shown.select((settled(text) | silenced(text)).alias("calm")).get_column("calm") & served_as_before(case)
-    for number, (row, well) in enumerate(zip(shown.iter_rows(named=True), calm, strict=True)):
+    well = settled(text) | silenced(text) if served_as_before(case) else pl.repeat(False, pl.len())
+    calm = shown.select(well.alias("calm")).get_column("calm")
+    for number, (row, quiet) in enumerate(zip(shown.iter_rows(named=True), calm, strict=True)):
         often = "once" if row["count"] == 1 else f"{row['count']} times"
+        loud = row["is_new"] and row["count_after"] >= 10 and not quiet
         news = "new" if row["is_new"] else "rising" if row["is_rising"] else "as before"
         found.append(
             Finding(
                 id=f"{RULE}/{row['pattern_id']}",
                 rule=RULE,
                 claim=f"{often} (of {row['service']}; {news}): “{row['template'][:200]}”",
-                severity=Severity.WARNING if row["is_new"] and row["count_after"] >= 10 and not well else Severity.INFO,
+                severity=Severity.WARNING if loud else Severity.INFO,
                 at=row["first_at"],
                 service=row["service"],
                 evidence=observation_ids(case.errors.filter(pl.col("pattern_id") == row["pattern_id"])),
