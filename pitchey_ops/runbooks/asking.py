@@ -20,7 +20,7 @@ from ..settings import Settings
 from ..sources._http import LiveChannel
 from ..sources.casefile import read_case
 from ..sources.catalogue import ROUNDS, Context, Probe, Sources, probes_for
-from ..sources.channel import Channel
+from ..sources.channel import Channel, ListeningChannel
 from ..sources.tables import build
 from .channels import run_async
 from .redacting import redactor_for
@@ -73,6 +73,8 @@ async def ask_probes(
                     aside[probe] = asyncio.ensure_future(probe.ask(context))
             results = await asyncio.gather(*(probe.ask(context) for probe in chosen), return_exceptions=True)
             context = replace(context, earlier=_with_results(context.earlier, chosen, results, window))
+        if isinstance(channel, ListeningChannel):
+            channel.hurry()
         late = await asyncio.gather(*aside.values(), return_exceptions=True)
         return _with_results(context.earlier, list(aside), late, window)
     finally:

@@ -168,6 +168,11 @@ class LiveChannel:
             database = Database(url, statement_timeout_s=settings.statement_timeout_s)
         self._database = database
         self._history: History | None = None
+        self._hurried = asyncio.Event()
+
+    def hurry(self) -> None:
+        """Say that all else is answered: a live tail that showed enough ends."""
+        self._hurried.set()
 
     async def close(self) -> None:
         """Close every connection, and what else is this channel's own."""
@@ -674,6 +679,7 @@ class LiveChannel:
             refusal=lambda url: self._tail_refusal(question, url),
             hold=lambda: self._slots.hold(self._slot(question)),
             user_agent=USER_AGENT,
+            hurried=self._hurried,
         )
         try:
             async with asyncio.timeout(self._allowed_s(question)):

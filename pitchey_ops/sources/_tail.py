@@ -43,10 +43,15 @@ if TYPE_CHECKING:
 
 EVENTS = 100
 """Invocations after which enough was seen (runbook step outage.tail)."""
+EVENTS_LEAST = 50
+"""Invocations that are enough once all other questions are answered: nobody waits for the rest of a sample."""
 SUBPROTOCOL = "trace-v1"
-CREATE_S, OPEN_S, DELETE_S, CLOSE_S = 5.0, 3.0, 3.0, 1.0
+CREATE_S, OPEN_S, DELETE_S, CLOSE_S = 5.0, 3.0, 3.0, 0.1
 AROUND_S = CREATE_S + OPEN_S + DELETE_S + CLOSE_S
-"""Seconds that a watch may take beside the watching."""
+"""
+Seconds that a watch may take beside the watching. The far side's farewell stands behind all that it sent and nobody
+reads any more, so it is not waited for.
+"""
 BUDGET_SHARE = 0.1
 """Share of a run's budget that may be watched: a quiet Worker must not make a run slow."""
 
@@ -77,8 +82,8 @@ class Heard:
     Attributes
     ----------
     ended
-        ``enough`` (`EVENTS`, or a limit on bytes or messages), ``time``, ``closed`` (properly, by the far side)
-        or ``lost``.
+        ``enough`` (`EVENTS`, fewer where nothing else was waited for, or a limit on bytes or messages), ``time``,
+        ``closed`` (properly, by the far side) or ``lost``.
     rejected
         Messages that are no event: not JSON, nested too deep, of another shape.
     """
@@ -119,6 +124,8 @@ class Watch:
         Says why an address of a socket may not be opened, None when it may.
     hold
         Holds a slot of the API's host.
+    hurried
+        Set once nothing else is waited for: `EVENTS_LEAST` are enough then.
     """
 
     def __init__(
@@ -130,6 +137,7 @@ class Watch:
         refusal: Callable[[str], str | None],
         hold: Callable[[], AbstractAsyncContextManager[None]],
         user_agent: str,
+        hurried: asyncio.Event,
     ) -> None:
         self._http = http
         self._redactor = redactor
@@ -137,6 +145,7 @@ class Watch:
         self._refusal = refusal
         self._hold = hold
         self._user_agent = user_agent
+        self._hurried = hurried
 
     async def run(self, question: Question, *, limit_s: float) -> bytes:
         """
@@ -274,7 +283,9 @@ class Watch:
 
     async def _hear(self, socket: ClientConnection, heard: Heard) -> None:
         counted = size = messages = 0
-        while counted < EVENTS and size < _MAX_BYTES and messages < _MAX_MESSAGES:
+        while size < _MAX_BYTES and messages < _MAX_MESSAGES:
+            if counted >= (EVENTS_LEAST if self._hurried.is_set() else EVENTS):
+                return
             message = await socket.recv()
             messages += 1
             size += len(message)

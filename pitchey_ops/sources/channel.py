@@ -30,6 +30,15 @@ class ManyChannel(Channel, Protocol):
         ...
 
 
+@runtime_checkable
+class ListeningChannel(Channel, Protocol):
+    """A channel that listens to something while other questions are answered."""
+
+    def hurry(self) -> None:
+        """Say that all else is answered: nothing need be listened to for longer than is enough."""
+        ...
+
+
 async def ask_many(channel: Channel, questions: Sequence[Question]) -> list[Exchange]:
     """Put *questions* by whatever way *channel* has and return their exchanges in the same order."""
     if isinstance(channel, ManyChannel):
