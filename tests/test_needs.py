@@ -19,7 +19,7 @@ from pitchey_ops.panels.steps import STEP_PANELS
 from pitchey_ops.runbooks.analyse import analyse, met, sources_seen
 from pitchey_ops.runbooks.catalogue import RUNBOOKS, Need
 from pitchey_ops.runbooks.context import RunContext
-from pitchey_ops.runbooks.run import Run
+from pitchey_ops.runbooks.run import Digested, Run
 from pitchey_ops.settings import load
 
 NOW = datetime(2026, 11, 23, 8, 27, tzinfo=UTC)
@@ -108,8 +108,8 @@ def test_a_panel_that_raises_says_so_and_the_run_goes_on(tmp_path: Path, monkeyp
         started=NOW, budget_s=60, environment="sandbox",
     )  # fmt: skip
     run = Run(
-        context=context, runbook=RUNBOOKS["outage"], settings=settings, case=case, exchanges=(), salts={},
-        parameters={}, events=None,
+        context=context, runbook=RUNBOOKS["outage"], settings=settings, case=case,
+        analysis=analyse(case, RUNBOOKS["outage"]), record=Digested((), ""), parameters={}, events=None,
     )  # fmt: skip
 
     def fails(view: object) -> Panel:

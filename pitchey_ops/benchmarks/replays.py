@@ -34,10 +34,11 @@ from ..clock import LoopClock
 from ..drills.play import REHEARSED_AT, WINDOW, InProcess, drill_settings
 from ..drills.virtual import run_virtual
 from ..evidence.har import har
-from ..evidence.recorder import Recorder, read_events, read_exchanges, read_salts
+from ..evidence.recorder import Recorder, read_events, read_exchanges, read_recorded
 from ..models.report import Alert
 from ..models.window import Window
 from ..panels.style import leave_out_pictures
+from ..runbooks.analyse import analyse
 from ..runbooks.asking import Asked, ask_all, ask_case, case_window, gathered, record_case
 from ..runbooks.catalogue import Runbook, runbook
 from ..runbooks.context import REPORT, RunContext
@@ -161,15 +162,16 @@ def archived(subject: Subject, folder: Path, *, entries: int = ENTRIES) -> None:
     else:
         asked, window = _read(subject, settings, recorder)
     recorder.event("asked", {})
-    exchanges, salts = read_exchanges(folder), read_salts(folder)
+    kept = read_recorded(folder)
     at = min((one.at for one in context.alerts), default=None)
+    case = complete().case_of(asked, kept.exchanges, settings, window, at, given)
     run = complete().Run(
         context=context,
         runbook=book,
         settings=settings,
-        case=complete().case_of(asked, exchanges, settings, window, at, given),
-        exchanges=exchanges,
-        salts=salts,
+        case=case,
+        analysis=analyse(case, book),
+        record=complete().digested(kept),
         parameters=given,
         events=recorder,
     )
@@ -178,7 +180,8 @@ def archived(subject: Subject, folder: Path, *, entries: int = ENTRIES) -> None:
         run.step(step)
     run.finish()
     recorder.close()
-    data = har(exchanges, creator_version=version("pitchey-ops"), salts=salts, events=read_events(folder))
+    events = read_events(folder)
+    data = har(kept.exchanges, creator_version=version("pitchey-ops"), salts=kept.salts, events=events)
     (folder / "evidence.har.gz").write_bytes(data)
 
 

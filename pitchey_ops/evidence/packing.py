@@ -7,12 +7,16 @@ packed meanwhile, and only the rest when the run is over.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ..errors import RecordError
 from .har import HarWriter, har
-from .recorder import exchange_of, read_lines_after, read_recorded
+from .recorder import LINES, exchange_of, read_lines_after, read_recorded
+
+ASKED = b'\n{"record":"asked"'
+"""The event after which a run asks nothing more, as the record has it; no text in a line can look like it."""
 
 
 class Packing:
@@ -28,6 +32,23 @@ class Packing:
         self._writer: HarWriter | None = HarWriter(creator_version=creator_version)
         self._events: list[dict[str, Any]] = []
         self._offset = 0
+        self._looked = 0
+        self._asked = False
+
+    def take_when_asked(self) -> None:
+        """
+        Do as `take` once all questions are answered; never raises.
+
+        Until then the run, and whoever answers it, can make better use of the cores.
+        """
+        if not self._asked:
+            with suppress(OSError), (self._folder / LINES).open("rb") as file:
+                file.seek(self._looked)
+                read = file.read()
+                self._asked = ASKED in read
+                self._looked += max(0, len(read) - len(ASKED))
+        if self._asked:
+            self.take()
 
     def take(self) -> None:
         """Pack the whole lines that came since the last time; never raises."""

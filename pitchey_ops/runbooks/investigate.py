@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._imports import lighten_numbers
 from ..evidence.ids import new_incident_id, new_run_id
-from ..evidence.recorder import Recorder, read_exchanges, read_lines, read_recorded
+from ..evidence.recorder import Recorded, Recorder, read_exchanges, read_lines, read_recorded
 from ..evidence.replay import CurrentChannel, ReplayChannel
 from ..models.exchange import Exchange
 from ..settings import Settings, load, recorded
@@ -130,6 +131,7 @@ def run_context(
     text = str(parameters.get("window", ""))
     alert_at = _alert_at(context, str(parameters.get("alert_at", "")))
     exchanges: Sequence[Exchange]
+    kept: Recorded | None
     if context.mode in ("replay", "current"):
         source = context.folder / RECORD
         kept = read_recorded(source)
@@ -158,17 +160,23 @@ def run_context(
             window = windows.parse(text, now=started)
             channel = live_channel(settings, events, started=started, budget_s=context.budget_s, age_s=context.age_s)
             asked = ask_live(channel, settings, window, book.id, meanwhile=complete)
-        kept = read_recorded(context.folder)
-        exchanges = kept.exchanges
+        kept = read_recorded(context.folder) if book.looks_back else None
+        exchanges = () if kept is None else kept.exchanges  # only who looks back learns something from the record
         events.event("asked", {})
     run = complete()
+    from .analyse import analyse  # what only the answers need is imported while they are asked for
+
+    case = run.case_of(asked, exchanges, settings, window, alert_at, parameters)
+    with ThreadPoolExecutor(1, thread_name_prefix="record") as beside:
+        reading = beside.submit(run.digested, context.folder if kept is None else kept)
+        analysis = analyse(case, book)
     made: Run = run.Run(
         context=context,
         runbook=book,
         settings=settings,
-        case=run.case_of(asked, exchanges, settings, window, alert_at, parameters),
-        exchanges=exchanges,
-        salts=kept.salts,
+        case=case,
+        analysis=analysis,
+        record=reading.result(),
         parameters=parameters,
         events=events,
     )

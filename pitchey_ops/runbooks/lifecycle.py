@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import secrets
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 from pydantic import ValidationError
@@ -125,7 +127,7 @@ def run_order(order: Order, *, progress: Progress | None = None, kernel: OwnKern
         progress=progress,
         kernel=kernel,
         meanwhile=get_ready_to_build,
-        now_and_then=packed.take,
+        now_and_then=packed.take_when_asked,
     )
     return finish(prepared, outcome, executed_s=time.monotonic() - began, packed=packed)
 
@@ -319,8 +321,28 @@ def _tidy_notebook(prepared: Prepared) -> None:
             marks["status"] = "pending"
     document.get("metadata", {}).get("papermill", {}).pop("input_path", None)
     document.get("metadata", {}).get("papermill", {}).pop("output_path", None)
-    body = redactor_of(prepared.settings).body(json.dumps(document, ensure_ascii=False).encode(), "application/json")
-    path.write_bytes(body)
+    with_marks, pictures = _without_pictures(json.dumps(document, ensure_ascii=False), prepared.context.folder)
+    text = redactor_of(prepared.settings).body(with_marks.encode(), "application/json").decode()
+    for mark, picture in pictures.items():
+        text = text.replace(mark, picture)
+    path.write_bytes(text.encode())
+
+
+PNG_SIGNATURE = "iVBORw0KGgo"
+"""How a PNG begins, in base64."""
+
+
+def _without_pictures(text: str, folder: Path) -> tuple[str, dict[str, str]]:
+    """Return *text* with a mark for each picture that a panel of the run made, and what each mark stands for."""
+    found: dict[str, str] = {}
+    for number, panel in enumerate(sorted((folder / "panels").glob("*.json"))):
+        with suppress(OSError, ValueError, AttributeError):
+            picture = json.loads(panel.read_bytes()).get("png")
+            if picture.startswith(PNG_SIGNATURE) and picture in text:
+                mark = f"(picture {number} {''.join(secrets.choice(ascii_lowercase) for _ in range(16))})"
+                found[mark] = picture
+                text = text.replace(picture, mark)
+    return text, found
 
 
 def _redacted(prepared: Prepared, outcome: Outcome) -> Outcome:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
 from ..evidence.canonical import canonical
 from ..evidence.har import digests, evidence_digest
-from ..evidence.recorder import Recorder
+from ..evidence.recorder import Recorded, Recorder, read_recorded
 from ..findings.case import Case
 from ..models.exchange import Exchange
 from ..models.report import Report
@@ -29,13 +31,35 @@ from ..reports.document import to_json
 from ..settings import Settings
 from ..steps import steps_of
 from . import hosting
-from .analyse import Analysis, analyse, step_statuses
+from .analyse import Analysis, step_statuses
 from .asking import Asked
 from .catalogue import Runbook
 from .context import REPORT, RunContext
 from .gathering import with_record
 
 PANELS = "panels"
+
+
+@dataclass(frozen=True, slots=True)
+class Digested:
+    """What a run asked, with the answers, by key, and the digest of them all."""
+
+    exchanges: Sequence[Exchange]
+    digest: str
+
+
+def digested(record: Recorded | Path) -> Digested:
+    """
+    Return what was recorded, read from a folder where that is given: what is there will be archived.
+
+    Raises
+    ------
+    RecordError
+        An answer that was stored apart is missing or damaged.
+    """
+    kept = read_recorded(record) if isinstance(record, Path) else record
+    exchanges = sorted(kept.exchanges, key=lambda exchange: exchange.key)
+    return Digested(exchanges, evidence_digest(digests(exchanges, kept.salts)))
 
 
 class Run:
@@ -59,8 +83,8 @@ class Run:
         runbook: Runbook,
         settings: Settings,
         case: Case,
-        exchanges: Sequence[Exchange],
-        salts: Mapping[str, str],
+        analysis: Analysis,
+        record: Digested,
         parameters: Mapping[str, Any],
         events: Recorder | None,
     ) -> None:
@@ -70,11 +94,9 @@ class Run:
         self.window = case.window
         self.case = case
         self.parameters = dict(parameters)
-        self.analysis: Analysis = analyse(case, runbook)
-        self._exchanges = sorted(exchanges, key=lambda exchange: exchange.key)
-        self._salts = salts
+        self.analysis = analysis
+        self._record = record
         self._events = events
-        self._evidence: str | None = None
         self._reached: set[str] = set()
         self._failed: set[str] = set()
         self._shown = 0
@@ -129,8 +151,6 @@ class Run:
     def report(self) -> Report:
         """Return everything that ``report.json`` holds, as of now."""
         analysis, context = self.analysis, self.context
-        if self._evidence is None:  # what was asked does not change any more
-            self._evidence = evidence_digest(digests(self._exchanges, self._salts))
         levels = [level for level in (context.severity, *(a.severity for a in context.alerts)) if level]
         return Report(
             incident_id=context.incident_id,
@@ -150,8 +170,8 @@ class Run:
             not_checked=analysis.not_checked,
             sources=analysis.sources,
             steps=step_statuses(self.runbook, analysis, self._reached, self._failed),
-            evidence_entries=len(self._exchanges),
-            evidence_digest=self._evidence,
+            evidence_entries=len(self._record.exchanges),
+            evidence_digest=self._record.digest,
         )
 
     def _show(self, panel: Panel, step: str | None = None) -> Any:
@@ -170,7 +190,7 @@ class Run:
     @property
     def exchanges(self) -> Sequence[Exchange]:
         """What the run asked, with the answers, by key."""
-        return self._exchanges
+        return self._record.exchanges
 
     @property
     def events(self) -> Recorder | None:
