@@ -8,6 +8,7 @@ with it, so that its process group can be killed at any time.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import select
@@ -250,3 +251,9 @@ class ForkProvisioner(LocalProvisioner):  # type: ignore[misc]
         self.pgid = None  # it makes a group of its own in a moment, of its own number
         self.cwd = cwd
         return self.connection_info  # type: ignore[no-any-return]
+
+    async def wait(self) -> int | None:
+        """Return its exit code when it ended; `LocalProvisioner` looks after it ten times a second, which is long."""
+        while self.has_process and await self.poll() is None:
+            await asyncio.sleep(LOOKS_EVERY_S)
+        return await super().wait()  # type: ignore[no-any-return]
