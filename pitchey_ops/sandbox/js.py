@@ -29,11 +29,11 @@ def parse_int(text: str | None) -> float:
 
 def number(value: object) -> float:
     """Return ``Number(value)``: null is 0, text is parsed whole, what cannot be parsed is NaN."""
+    if type(value) is float:
+        return value
     if value is None:
         return 0.0
-    if isinstance(value, bool):
-        return float(value)
-    if isinstance(value, int | float):
+    if isinstance(value, int | float):  # bool is one of them
         return float(value)
     if isinstance(value, str):
         text = value.strip()
@@ -110,16 +110,17 @@ def sort_by(rows: Sequence[Any], key: Callable[[Any], object], *, descending: bo
 
     An absent or odd key therefore leaves its neighbours unsorted, as in the services (trap 26).
     """
-    keyed = [(number_or_nan(key(row)), row) for row in rows]
     sign = -1.0 if descending else 1.0
-    if not any(math.isnan(k) for k, _ in keyed):
-        return [row for _, row in sorted(keyed, key=lambda pair: sign * pair[0])]
+    keys = [sign * number_or_nan(key(row)) for row in rows]
+    places = range(len(keys))
+    if not any(map(math.isnan, keys)):
+        return [rows[place] for place in sorted(places, key=keys.__getitem__)]
 
-    def compare(a: tuple[float, Any], b: tuple[float, Any]) -> int:
-        difference = sign * (a[0] - b[0])
+    def compare(a: int, b: int) -> int:
+        difference = keys[a] - keys[b]
         return 0 if math.isnan(difference) or difference == 0 else (1 if difference > 0 else -1)
 
-    return [row for _, row in sorted(keyed, key=functools.cmp_to_key(compare))]
+    return [rows[place] for place in sorted(places, key=functools.cmp_to_key(compare))]
 
 
 def number_or_nan(value: object) -> float:
@@ -148,9 +149,18 @@ def tidy(value: Any) -> Any:
 _AS_IT_IS = frozenset({str, int, bool, type(None)})
 
 
+_WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def literal(value: str | float | None) -> str:
+    """Return a single value as `stringify` writes it; no text with lone surrogates."""
+    value = tidy(value)
+    return "null" if value is None else str(value) if type(value) is int else _WRITER.encode(value)
+
+
 def stringify(value: Any) -> bytes:
     """Return compact JSON bytes; lone surrogates become escapes, as ``JSON.stringify`` writes them."""
-    text = json.dumps(tidy(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = _WRITER.encode(tidy(value))
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError:

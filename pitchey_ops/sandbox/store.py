@@ -12,17 +12,18 @@ import bisect
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from . import js
+from . import js, texts
 from .world import World
 
 CUT = 1000
@@ -33,6 +34,8 @@ VITALS_RETENTION_MS = 30 * 86_400_000
 VITALS_CUT = 100
 """Keys that the summary reads of the Web Vitals (trap 29)."""
 FRESH_MS = 2 * 3_600_000
+MOST_KEPT = 50_000
+"""Entries that are kept as JSON, at most."""
 COUNTER_KEY = "stats:current"
 """The counter that lies among the entries (trap 26), without the prefix ``logs:``."""
 SETTLE_MS = 60_000
@@ -54,6 +57,15 @@ _ENTRY_FIELDS = (
     "responseTime",
     "errorStack",
 )
+_PLAIN_FIELDS = {
+    "id": "id",
+    "level": "level",
+    "message": "message",
+    "timestamp": "at",
+    "service": "service",
+    "environment": "environment",
+}
+"""Fields that every entry has, with their columns."""
 _DB_FIELDS = (
     "connectionPoolSize",
     "activeConnections",
@@ -112,6 +124,81 @@ def entry_of(row: Mapping[str, Any]) -> dict[str, Any]:
     entry["metadata"] = json.loads(row["metadata"]) if row["metadata"] else {}
     entry["tags"] = json.loads(row["tags"]) if row["tags"] else []
     return entry
+
+
+class Row:
+    """
+    One row of a list, made once and changed by nobody.
+
+    Attributes
+    ----------
+    stamp
+        Its ``timestamp`` as a number.
+    text
+        The row as JSON.
+    value
+        What a point measured.
+    """
+
+    __slots__ = ("_fields", "stamp", "text", "value")
+
+    def __init__(self, stamp: float, text: str, value: object = None, fields: dict[str, Any] | None = None) -> None:
+        self.stamp = stamp
+        self.text = text
+        self.value = value
+        self._fields = fields
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The row as an object, which few questions look at."""
+        if self._fields is None:
+            self._fields = json.loads(self.text)
+        return self._fields
+
+
+def row_of(fields: dict[str, Any]) -> Row:
+    """Return *fields* as a row."""
+    stamp = js.number_or_nan(fields.get("timestamp", js.absent()))
+    return Row(stamp, js.stringify(fields).decode("utf-8"), fields.get("value"), fields)
+
+
+def _rows_of(
+    table: pl.DataFrame, parts: Sequence[str | list[str]], odd: Sequence[str], one: Callable[[Mapping[str, Any]], Any]
+) -> list[Row]:
+    """
+    Return the rows of *table*, put together from *parts*.
+
+    *one* makes the object of a row that is not plain: it was sent otherwise, or a column of *odd* holds an escape in
+    its JSON, which may be half a character and decides how all of the row is written.
+    """
+    whole = texts.joined(table.height, parts)
+    values = table["value"].to_list() if "value" in table.columns else repeat(None)
+    rows = [
+        Row(js.number(at), text, value) for at, text, value in zip(table["at"].to_list(), whole, values, strict=False)
+    ]
+    escaped = [pl.col(name).str.contains("\\u", literal=True) for name in odd]
+    strange = table.select(pl.any_horizontal(pl.col("raw").is_not_null(), *escaped).alias("odd"))["odd"]
+    for place in strange.fill_null(False).arg_true().to_list():
+        rows[place] = row_of(one(table.row(place, named=True)))
+    return rows
+
+
+def entry_rows(table: pl.DataFrame) -> list[Row]:
+    """Return rows of `world.LOGS` as the entries that were sent, as `entry_of` makes them."""
+    parts: list[str | list[str]] = []
+    lead = "{"
+    for name, column in _PLAIN_FIELDS.items():
+        parts += [f'{lead}"{name}":', texts.of_column(table[column])]
+        lead = ","
+    parts += [texts.of_field(table[name]) for name in _ENTRY_FIELDS]
+    parts += [',"metadata":', texts.of_column(table["metadata"], lambda text: _again(text, "{}"))]
+    parts += [',"tags":', texts.of_column(table["tags"], lambda text: _again(text, "[]")), "}"]
+    return _rows_of(table, parts, ("metadata", "tags"), entry_of)
+
+
+def _again(text: str | None, otherwise: str) -> str:
+    """Return JSON as it is written again."""
+    return js.stringify(json.loads(text)).decode("utf-8") if text else otherwise
 
 
 def _identities(logs: pl.DataFrame) -> pl.DataFrame:
@@ -173,19 +260,24 @@ def _end_of(prefix: str) -> str:
     return prefix[:-1] + chr(ord(prefix[-1]) + 1)
 
 
-class Entry(dict[str, Any]):
-    """A stored entry, as JSON from the second time on without being written anew; nobody changes it."""
+class _Kept:
+    """Rows of a table, made once: the oldest are asked for again and again. All are forgotten beyond *most*."""
 
-    __slots__ = ("_text",)
+    def __init__(self, table: pl.DataFrame, make: Callable[[pl.DataFrame], list[Row]], most: int) -> None:
+        self._table = table
+        self._make = make
+        self._most = most
+        self._made: dict[int, Row] = {}
 
-    @property
-    def text(self) -> str:
-        """The entry as JSON."""
-        try:
-            return self._text
-        except AttributeError:
-            self._text: str = js.stringify(self).decode("utf-8")
-            return self._text
+    def at(self, places: Sequence[int]) -> list[Row]:
+        """Return the rows at *places*."""
+        made = self._made
+        if len(made) > self._most:
+            made.clear()
+        missing = [place for place in places if place not in made]
+        if missing:
+            made.update(zip(missing, self._make(self._table[missing]), strict=True))
+        return [made[place] for place in places]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -212,7 +304,6 @@ class LogStore:
         self._posted: dict[str, _Written] = {}
         self._posted_keys: list[str] = []
         self._counter = 0
-        self._entries: dict[int, Entry] = {}
 
     def rebased(self, world: World) -> LogStore:
         """Return the store of *world* with everything that came by POST."""
@@ -246,7 +337,11 @@ class LogStore:
         )
         return known["key"], known["arrival"].to_numpy(), known["row"].to_numpy()
 
-    def read(self, service: str | None, now_ms: int) -> tuple[list[dict[str, Any]], int]:
+    @cached_property
+    def _kept(self) -> _Kept:
+        return _Kept(self._rows, entry_rows, MOST_KEPT)
+
+    def read(self, service: str | None, now_ms: int) -> tuple[list[Row], int]:
         """
         Return the first `CUT` entries of a prefix, in key order, and how many keys were listed.
 
@@ -258,32 +353,18 @@ class LogStore:
         high = bisect.bisect_left(keys, _end_of(prefix)) if prefix else len(keys)
         span = arrival[low:high]
         seen = np.flatnonzero((span <= now_ms) & (span > now_ms - RETENTION_MS))[:CUT] + low
-        listed: list[tuple[str, int | None]] = list(zip(keys.gather(seen), row[seen].tolist(), strict=True))
-        extra: list[tuple[str, int | None]] = [
-            (key, None)
+        listed = self._kept.at(row[seen].tolist())
+        extra = [
+            (key, row_of(self._posted[key].entry))
             for key in self._posted_between(prefix)
             if self._posted[key].visible_at <= now_ms < self._posted[key].arrival + RETENTION_MS
         ]
         if COUNTER_KEY.startswith(prefix) and (len(seen) or extra):
-            extra.append((COUNTER_KEY, None))
+            extra.append((COUNTER_KEY, row_of(self.counter(now_ms))))
         if extra:
-            listed = sorted(listed + extra, key=lambda pair: pair[0])[:CUT]
-        self._keep([number for _, number in listed if number is not None])
-        entries: list[dict[str, Any]] = []
-        for key, number in listed:
-            if number is not None:
-                entries.append(self._entries[number])
-            elif key == COUNTER_KEY:
-                entries.append(self.counter(now_ms))
-            else:
-                entries.append(self._posted[key].entry)
-        return entries, len(listed)
-
-    def _keep(self, numbers: list[int]) -> None:
-        """Have the entries of these rows at hand: the oldest of a service are asked for again and again."""
-        missing = [number for number in numbers if number not in self._entries]
-        for number, row in zip(missing, self._rows[missing].iter_rows(named=True), strict=True):
-            self._entries[number] = Entry(entry_of(row))
+            both = [*zip(keys.gather(seen), listed, strict=True), *extra]
+            listed = [entry for _, entry in sorted(both, key=lambda pair: pair[0])[:CUT]]
+        return listed, len(listed)
 
     def _posted_between(self, prefix: str) -> list[str]:
         low = bisect.bisect_left(self._posted_keys, prefix)
@@ -335,7 +416,7 @@ class _Points:
     """Points of one metric name, oldest first: one a millisecond (trap 11)."""
 
     at: _Ints
-    rows: pl.DataFrame
+    kept: _Kept
 
 
 @dataclass(slots=True)
@@ -367,19 +448,19 @@ class ApmStore:
         new._since, new.posted = self._since, self.posted
         return new
 
-    def points(self, name: str, now_ms: int) -> list[dict[str, Any]]:
+    def points(self, name: str, now_ms: int) -> list[Row]:
         """Return the oldest `CUT` points of *name* that its 7 days hold, oldest first."""
         points = self._names.get(name)
         if points is None:
             points = self._names[name] = self._load(name)
         low = int(np.searchsorted(points.at, now_ms - RETENTION_MS, side="right"))
         high = int(np.searchsorted(points.at, now_ms, side="right"))
-        found = [_point(row) for row in points.rows[low : min(high, low + CUT)].iter_rows(named=True)]
+        found = points.kept.at(range(low, min(high, low + CUT)))
         extra = self.posted.points.get(name)
         if not extra:
             return found
-        merged = {point["timestamp"]: point for point in found}
-        merged.update({at: point for at, point in extra.items() if at > now_ms - RETENTION_MS})
+        merged = {point.fields["timestamp"]: point for point in found}
+        merged.update({at: row_of(point) for at, point in extra.items() if at > now_ms - RETENTION_MS})
         return [merged[at] for at in sorted(merged)][:CUT]
 
     def _load(self, name: str) -> _Points:
@@ -397,7 +478,7 @@ class ApmStore:
             .unique("at", keep="last", maintain_order=True)
             .sort("at")
         )
-        return _Points(rows["at"].to_numpy(), rows)
+        return _Points(rows["at"].to_numpy(), _Kept(rows, point_rows, 4 * CUT))
 
     @cached_property
     def _db_posts(self) -> pl.DataFrame:
@@ -470,6 +551,25 @@ def _point(row: Mapping[str, Any]) -> dict[str, Any]:
     if row["unit"] is not None:
         point["unit"] = row["unit"]
     return point
+
+
+def point_rows(table: pl.DataFrame) -> list[Row]:
+    """Return rows of `world.METRICS` as the points that were sent, as `_point` makes them."""
+    parts: list[str | list[str]] = [
+        '{"name":',
+        texts.of_column(table["name"]),
+        ',"value":',
+        texts.of_column(table["value"]),
+        ',"timestamp":',
+        texts.of_column(table["at"]),
+        ',"tags":',
+        texts.of_column(table["tags"], lambda text: _again(text, "{}")),
+        ',"type":',
+        texts.of_column(table["type"]),
+        texts.of_field(table["unit"]),
+        "}",
+    ]
+    return _rows_of(table, parts, ("tags",), _point)
 
 
 def _db_post(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -588,8 +688,8 @@ class ArchiveStore:
         made = self._made
         new = [(name, place) for name, place in zip(names, wanted, strict=True) if name not in made]
         table = self._world.logs[row[[place for _, place in new]].tolist()] if new else self._world.logs.clear()
-        for (name, place), found in zip(new, table.iter_rows(named=True), strict=True):
-            made[name] = StoredObject(key=name, body=js.stringify(entry_of(found)), modified_ms=int(arrival[place]))
+        for (name, place), found in zip(new, entry_rows(table), strict=True):
+            made[name] = StoredObject(key=name, body=found.text.encode(), modified_ms=int(arrival[place]))
         return [made[name] for name in names]
 
     def page(self, *, prefix: str, after: str, delimiter: str, limit: int, now_ms: int) -> ObjectPage:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from .. import js
 from ..state import State
-from ..store import Entry, token36
+from ..store import Row, token36
 
 
 class WorkerFault(Exception):
@@ -42,19 +42,19 @@ class Service:
 
 def json_answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Return a JSON answer as a Worker writes it."""
-    return _json(js.stringify(value), status, headers)
+    return written_answer(js.stringify(value), status, headers)
 
 
-def entries_answer(entries: Sequence[Mapping[str, Any]], **beside: Any) -> Response:
-    """Return log entries as a list or, with something *beside* them, as ``logs`` of an object."""
-    texts = [entry.text if isinstance(entry, Entry) else js.stringify(entry).decode("utf-8") for entry in entries]
-    body = f"[{','.join(texts)}]".encode()
+def rows_answer(rows: Sequence[Row], **beside: Any) -> Response:
+    """Return rows as a list or, with something *beside* them, as ``logs`` of an object."""
+    body = f"[{','.join([row.text for row in rows])}]".encode()
     if beside:
         body = b'{"logs":' + body + b"," + js.stringify(beside)[1:]
-    return _json(body)
+    return written_answer(body)
 
 
-def _json(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def written_answer(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return JSON that is written already, as `json_answer` does."""
     return Response(body, status_code=status, headers={"content-type": "application/json", **(headers or {})})
 
 

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .. import js
-from ..store import CUT, token36
-from ._base import Service, body_json, fault, json_answer, text_answer
+from ..store import CUT, Row, token36
+from ._base import Service, body_json, fault, json_answer, rows_answer, text_answer
 from .logs import BLIND
 
 _VITALS = ("cls", "fid", "lcp", "fcp", "ttfb")
@@ -61,15 +61,15 @@ class Apm(Service):
         if len(points) >= CUT and self.state.options.blind == "error":
             return text_answer(BLIND, 500)
         await self.read_store(len(points) + 1)
-        return json_answer(_between(points, start, end))
+        return rows_answer(_between(points, start, end))
 
     async def _summary(self, request: Request) -> Response:
         now = self.state.now_ms
         given = request.query_params.get("timeWindow")
         start = now - (js.parse_int(given) if given else 3_600_000.0)
         apm = self.state.apm
-        times = [p.get("value") for p in _between(apm.points("response_time", now), start, now)]
-        rates = [p.get("value") for p in _between(apm.points("error_rate", now), start, now)]
+        times = [point.value for point in _between(apm.points("response_time", now), start, now)]
+        rates = [point.value for point in _between(apm.points("error_rate", now), start, now)]
         vitals = [row for row in apm.vitals(now) if not js.number(row.get("at")) < start]
         database = apm.database(now)
         await self.read_store(len(times) + len(rates) + len(vitals) + 4)
@@ -155,14 +155,13 @@ class Apm(Service):
         return text_answer("Span recorded", 201)
 
 
-def _between(points: list[dict[str, Any]], start: float, end: float) -> list[dict[str, Any]]:
+def _between(points: list[Row], start: float, end: float) -> list[Row]:
     """Return the points within a span; a bound that is 0 or NaN does not bind, odd times pass the start."""
     found = []
     for point in points:
-        stamp = js.number_or_nan(point.get("timestamp", js.absent()))
-        if start and stamp < start:
+        if start and point.stamp < start:
             continue
-        if end and not math.isnan(end) and not stamp <= end:
+        if end and not math.isnan(end) and not point.stamp <= end:
             continue
         found.append(point)
     return found

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from .. import js
-from ..store import CUT
-from ._base import Service, WorkerFault, body_json, entries_answer, json_answer, text_answer
+from ..store import CUT, Row
+from ._base import Service, WorkerFault, body_json, json_answer, rows_answer, text_answer
 
 STATS_CACHE_MS = 300_000
 """Stats are kept this long, under their window's start rounded down to as much (trap 4)."""
 BLIND = "Too many API requests by single worker invocation."
 _SEARCHED = ("message", "service", "component", "url", "errorStack")
+_STAMP = attrgetter("stamp")
 _EXACT = ("level", "component", "userId", "traceId")
 
 
@@ -43,7 +45,7 @@ class Logs(Service):
                 return await self._batch(request)
         return text_answer("Endpoint not found", 404)
 
-    async def _read(self, service: str | None) -> list[dict[str, Any]] | Response:
+    async def _read(self, service: str | None) -> list[Row] | Response:
         """Return the oldest entries of a prefix, or the 500 of a full list where that mood is on."""
         entries, listed = self.state.logs.read(service, self.state.now_ms)
         if listed >= CUT and self.state.options.blind == "error":
@@ -60,7 +62,7 @@ class Logs(Service):
         limit: float | str = asked.get("limit", 100.0)
         stop_at = js.number(js.add(limit, asked.get("offset", 0.0)))
         search = asked.get("search", "").lower()
-        found: list[dict[str, Any]] = []
+        found: list[Row] = []
         reads = 1
         exact = [(name, asked[name]) for name in _EXACT if asked.get(name)]
         by_tags = bool(asked.get("tags"))
@@ -68,22 +70,21 @@ class Logs(Service):
             if len(found) >= stop_at:
                 break
             reads += 1
-            if any(entry.get(name) != wanted for name, wanted in exact):
+            if exact and any(entry.fields.get(name) != wanted for name, wanted in exact):
                 continue
             if by_tags:
                 continue  # a tags filter matches nothing, ever
-            stamp = js.number_or_nan(entry.get("timestamp", js.absent()))
-            if start and stamp < start:
+            if start and entry.stamp < start:
                 continue
-            if end and not math.isnan(end) and not stamp <= end:
+            if end and not math.isnan(end) and not entry.stamp <= end:
                 continue
-            if search and not _matches(entry, search):
+            if search and not _matches(entry.fields, search):
                 continue
             found.append(entry)
         await self.read_store(reads)
-        newest = js.sort_by(found, lambda e: e.get("timestamp", js.absent()), descending=True)
+        newest = js.sort_by(found, _STAMP, descending=True)
         shown = _slice(newest, js.number(limit))
-        return entries_answer(shown, total=len(found), hasMore=len(found) > stop_at)
+        return rows_answer(shown, total=len(found), hasMore=len(found) > stop_at)
 
     async def _search(self, asked: Mapping[str, str]) -> Response:
         wanted = asked.get("q", "").lower()
@@ -93,17 +94,17 @@ class Logs(Service):
         if isinstance(read, Response):
             return read
         limit = js.parse_int(asked["limit"]) if "limit" in asked else 100.0
-        found: list[dict[str, Any]] = []
+        found: list[Row] = []
         reads = 1
         for entry in read:
             if len(found) >= limit:
                 break
             reads += 1
-            if _matches(entry, wanted):
+            if _matches(entry.fields, wanted):
                 found.append(entry)
         await self.read_store(reads)
-        newest = js.sort_by(found, lambda e: e.get("timestamp", js.absent()), descending=True)
-        return entries_answer(_slice(newest, limit))
+        newest = js.sort_by(found, _STAMP, descending=True)
+        return rows_answer(_slice(newest, limit))
 
     async def _trace(self, asked: Mapping[str, str]) -> Response:
         trace = asked.get("traceId")
@@ -113,8 +114,8 @@ class Logs(Service):
         if isinstance(read, Response):
             return read
         await self.read_store(len(read) + 1)
-        found = [entry for entry in read if entry.get("traceId") == trace]
-        return entries_answer(js.sort_by(found, lambda e: e.get("timestamp", js.absent())))
+        found = [entry for entry in read if entry.fields.get("traceId") == trace]
+        return rows_answer(js.sort_by(found, _STAMP))
 
     async def _stats_of(self, asked: Mapping[str, str]) -> Response:
         now = self.state.now_ms
@@ -132,14 +133,15 @@ class Logs(Service):
             return read
         await self.read_store(len(read) + 1)
         services: dict[str, int] = {}
-        seen = [e for e in read if not js.number_or_nan(e.get("timestamp", js.absent())) < start]
-        for entry in js.sort_by(seen, lambda e: e.get("timestamp", js.absent()), descending=True):
+        seen = [entry for entry in read if not entry.stamp < start]
+        newest = [row.fields for row in js.sort_by(seen, _STAMP, descending=True)]
+        for entry in newest:
             name = js.text_of(entry["service"]) if "service" in entry else "undefined"
             services[name] = services.get(name, 0) + 1
         stats = {
             "totalLogs": len(seen),
-            "errorCount": sum(e.get("level") == "error" for e in seen),
-            "warnCount": sum(e.get("level") == "warn" for e in seen),
+            "errorCount": sum(entry.get("level") == "error" for entry in newest),
+            "warnCount": sum(entry.get("level") == "warn" for entry in newest),
             "services": services,
             "timeRange": {"start": start, "end": now},
         }
@@ -170,7 +172,7 @@ def _matches(entry: Mapping[str, Any], wanted: str) -> bool:
     return any(wanted in js.field_text(entry, name).lower() for name in _SEARCHED)
 
 
-def _slice(rows: list[dict[str, Any]], limit: float) -> list[dict[str, Any]]:
+def _slice(rows: list[Row], limit: float) -> list[Row]:
     """Return ``rows.slice(0, limit)``; NaN is 0, below 0 counts from the end."""
     if math.isnan(limit) or limit == -math.inf:
         return []
