@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from ..clock import iso
 from ..mending import deployments
-from ..services._base import Service, json_answer
+from ..services._base import Service, json_answer, written_answer
 from ..state import ACCOUNT, ZONE, State
 from ..world import Deployment
 from .cloudflare_graphql import Analytics
@@ -67,7 +67,7 @@ class CloudflareApi(Service):
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return json_answer({"data": None, "errors": [{"message": "malformed request body"}]}, 400)
         # errors of a query come with HTTP 200
-        return json_answer(Analytics(self.state.world, self.state.now_ms).answer(query, variables))
+        return written_answer(Analytics(self.state.world, self.state.now_ms).answer(query, variables))
 
     async def _account(self, request: Request, parts: list[str]) -> Response:
         match parts:

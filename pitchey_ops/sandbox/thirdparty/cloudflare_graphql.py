@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from .. import js, texts
 from ..clock import iso
 from ..state import ACCOUNT, ZONE
 from ..world import World
@@ -125,25 +126,27 @@ class Analytics:
         self._world = world
         self._now_ms = now_ms
 
-    def answer(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """Return ``data`` and ``errors``."""
+    def answer(self, query: str, variables: Mapping[str, Any]) -> bytes:
+        """Return ``data`` and ``errors`` as JSON."""
         try:
             fields = parse(query, variables)
             data = {field.alias: self._viewer(field) for field in fields}
         except (QueryError, _Refused) as error:
             stamp = {"timestamp": iso(self._now_ms)}
-            return {
-                "data": None,
-                "errors": [{"message": str(error), "path": ["viewer"], "extensions": stamp}],
-            }
-        return {"data": data, "errors": None}
+            return js.stringify(
+                {
+                    "data": None,
+                    "errors": [{"message": str(error), "path": ["viewer"], "extensions": stamp}],
+                }
+            )
+        return _object({"data": _object(data), "errors": "null"}).encode()
 
-    def _viewer(self, viewer: Field) -> dict[str, Any]:
+    def _viewer(self, viewer: Field) -> str:
         if viewer.name == "__typename":
-            return {}
+            return "{}"
         if viewer.name != "viewer":
             raise _Refused(f'unknown field "{viewer.name}"')
-        found: dict[str, Any] = {}
+        found: dict[str, str] = {}
         for scope in viewer.fields:
             match scope.name:
                 case "accounts":
@@ -154,36 +157,41 @@ class Analytics:
                     raise _Refused(f'unknown field "{scope.name}"')
             if tag != known:
                 raise _Refused(f"{scope.name}: not authorized for that {scope.name[:-1]}")
-            found[scope.alias] = [{field.alias: self._rows(field, scope.name) for field in scope.fields}]
-        return found
+            found[scope.alias] = f"[{_object({field.alias: self._rows(field, scope.name) for field in scope.fields})}]"
+        return _object(found)
 
-    def _rows(self, asked: Field, scope: str) -> Any:
+    def _rows(self, asked: Field, scope: str) -> str:
         if asked.name in ("accountTag", "zoneTag"):
-            return ACCOUNT if scope == "accounts" else ZONE
+            return js.literal(ACCOUNT if scope == "accounts" else ZONE)
         dataset = _DATASETS.get(asked.name)
         if dataset is None or (scope == "accounts") != (asked.name in _OF_ACCOUNT):
             raise _Refused(f'unknown field "{asked.name}"')
         limit = asked.arguments.get("limit", 100)
         if not isinstance(limit, int) or not 0 < limit <= MOST_ROWS:
             raise _Refused(f"limit must be positive number and not greater than {MOST_ROWS}")
-        frame = self._filtered(self._frame(asked), dataset, asked.arguments.get("filter") or {})
+        times, others = _conditions(dataset, asked.arguments.get("filter") or {})
+        frame = self._frame(asked, times)
+        for condition in others:
+            frame = frame.filter(condition)
         order = asked.arguments.get("orderBy")
         if dataset.grouped:
-            rows = _groups(frame, dataset, asked, order, limit)
+            table, shape = _groups(frame, dataset, asked, order, limit)
         else:
-            rows = _events(frame, dataset, asked, order, limit)
-        return [_shape(row, asked.fields) for row in rows]
+            table, shape = _events(frame, dataset, asked, order, limit)
+        if table.is_empty():
+            return "[]"
+        return f"[{','.join(texts.joined(table.height, _parts(shape, asked.fields)))}]"
 
-    def _frame(self, asked: Field) -> pl.DataFrame:
-        """Return the rows until now, the last two minutes under-counted."""
+    def _frame(self, asked: Field, times: list[pl.Expr]) -> pl.DataFrame:
+        """Return the rows until now that are of *times*, the last two minutes under-counted."""
         match asked.name:
             case "workersInvocationsAdaptive":
                 frame, counts = self._world.workers, ["requests", "errors", "subrequests"]
             case "httpRequestsAdaptiveGroups":
                 frame, counts = self._world.edge, ["requests", "cached", "bytes"]
             case _:
-                return self._world.firewall.filter(pl.col("at") <= self._now_ms)
-        frame = frame.filter(pl.col("at") <= self._now_ms)
+                return self._world.firewall.filter(pl.col("at") <= self._now_ms, *times)
+        frame = frame.filter(pl.col("at") <= self._now_ms, *times)
         age = self._now_ms - pl.col("at")
         share = (
             pl.when(age < _MINUTE_MS)
@@ -203,23 +211,25 @@ class Analytics:
             frame = pl.concat([hits, rest])
         return frame
 
-    def _filtered(self, frame: pl.DataFrame, dataset: _Dataset, wanted: Mapping[str, Any]) -> pl.DataFrame:
-        if not isinstance(wanted, Mapping):
-            raise _Refused("filter must be an object")
-        if not any(name.startswith(("datetime", "date")) for name in wanted):
-            raise _Refused("filter: a time range is required")
-        for name, value in wanted.items():
-            base, _, operator = name.rpartition("_")
-            if operator not in ("geq", "leq", "gt", "lt", "in", "neq", "like") or not base:
-                base, operator = name, "eq"
-            if base in _TIMES:
-                column, value = _TIMES[base](pl.col("at")), _moment(name, value)
-            elif base in dataset.dimensions:
-                column = pl.col(dataset.dimensions[base])
-            else:
-                raise _Refused(f'unknown filter field "{name}"')
-            frame = frame.filter(_condition(column, operator, value, name))
-        return frame
+
+def _conditions(dataset: _Dataset, wanted: Mapping[str, Any]) -> tuple[list[pl.Expr], list[pl.Expr]]:
+    """Return the conditions of a filter: those of time, and the others."""
+    if not isinstance(wanted, Mapping):
+        raise _Refused("filter must be an object")
+    if not any(name.startswith(("datetime", "date")) for name in wanted):
+        raise _Refused("filter: a time range is required")
+    times, others = [], []
+    for name, value in wanted.items():
+        base, _, operator = name.rpartition("_")
+        if operator not in ("geq", "leq", "gt", "lt", "in", "neq", "like") or not base:
+            base, operator = name, "eq"
+        if base in _TIMES:
+            times.append(_condition(_TIMES[base](pl.col("at")), operator, _moment(name, value), name))
+        elif base in dataset.dimensions:
+            others.append(_condition(pl.col(dataset.dimensions[base]), operator, value, name))
+        else:
+            raise _Refused(f'unknown filter field "{name}"')
+    return times, others
 
 
 def _mentions(asked: Field, name: str) -> bool:
@@ -261,7 +271,10 @@ def _condition(column: pl.Expr, operator: str, value: Any, name: str) -> pl.Expr
         raise _Refused(f"{name}: wrong type") from None
 
 
-def _groups(frame: pl.DataFrame, dataset: _Dataset, asked: Field, order: Any, limit: int) -> list[dict[str, Any]]:
+def _groups(
+    frame: pl.DataFrame, dataset: _Dataset, asked: Field, order: Any, limit: int
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """Return groups, and what a row of them has: columns and constant texts by name."""
     dimensions = sorted({f.name for part in asked.fields if part.name == "dimensions" for f in part.fields})
     keys: list[pl.Expr] = []
     for name in dimensions:
@@ -284,16 +297,11 @@ def _groups(frame: pl.DataFrame, dataset: _Dataset, asked: Field, order: Any, li
     table = frame.group_by(keys).agg(figures) if keys else frame.select(figures)
     if dataset.weight is not None:
         table = table.filter(pl.col("count") > 0)
-    rows = []
-    for row in _ordered(table, order, [f"dimensions.{name}" for name in dimensions]).head(limit).iter_rows(named=True):
-        shaped: dict[str, Any] = {"count": row["count"], "avg": {"sampleInterval": 1}}
-        for part in ("sum", "quantiles", "dimensions"):
-            shaped[part] = {
-                name: _time_text(name, value) if part == "dimensions" and name in _TIMES else value
-                for name, value in ((k.partition(".")[2], v) for k, v in row.items() if k.startswith(part + "."))
-            }
-        rows.append(shaped)
-    return rows
+    table = _ordered(table, order, [f"dimensions.{name}" for name in dimensions]).head(limit)
+    shape: dict[str, Any] = {"count": table["count"], "avg": {"sampleInterval": "1"}}
+    for part in ("sum", "quantiles", "dimensions"):
+        shape[part] = {name.partition(".")[2]: table[name] for name in table.columns if name.startswith(part + ".")}
+    return table, shape
 
 
 def _time_text(name: str, at: int) -> str:
@@ -301,7 +309,10 @@ def _time_text(name: str, at: int) -> str:
     return text[:10] if name == "date" else text[:19] + "Z"
 
 
-def _events(frame: pl.DataFrame, dataset: _Dataset, asked: Field, order: Any, limit: int) -> list[dict[str, Any]]:
+def _events(
+    frame: pl.DataFrame, dataset: _Dataset, asked: Field, order: Any, limit: int
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """Return single events, and what each has, as `_groups`."""
     known = {*dataset.dimensions, "datetime"}
     for wanted in asked.fields:
         if wanted.name not in known:
@@ -310,11 +321,8 @@ def _events(frame: pl.DataFrame, dataset: _Dataset, asked: Field, order: Any, li
         pl.col("at").alias("dimensions.datetime"),
         *(pl.col(column).alias(f"dimensions.{name}") for name, column in dataset.dimensions.items()),
     )
-    rows = []
-    for row in _ordered(table, order, ["dimensions.datetime"]).head(limit).iter_rows(named=True):
-        shaped = {name.partition(".")[2]: value for name, value in row.items()}
-        rows.append({**shaped, "datetime": _time_text("datetime", shaped["datetime"])})
-    return rows
+    table = _ordered(table, order, ["dimensions.datetime"]).head(limit)
+    return table, {name.partition(".")[2]: table[name] for name in table.columns}
 
 
 def _ordered(table: pl.DataFrame, order: Any, otherwise: list[str]) -> pl.DataFrame:
@@ -338,19 +346,38 @@ def _ordered(table: pl.DataFrame, order: Any, otherwise: list[str]) -> pl.DataFr
     return table.sort(columns + rest, descending=falling + [False] * len(rest), maintain_order=True)
 
 
-def _shape(row: Mapping[str, Any], fields: tuple[Field, ...]) -> dict[str, Any]:
-    """Return of *row* what was asked, under its aliases."""
-    shaped: dict[str, Any] = {}
+def _parts(shape: Mapping[str, Any], fields: tuple[Field, ...]) -> list[str | list[str]]:
+    """Return what was asked of rows of *shape*, under its aliases, as the parts of their JSON."""
+    shown: dict[str, list[str | list[str]]] = {}
     for wanted in fields:
         if wanted.name == "__typename":
-            shaped[wanted.alias] = "Group"
+            shown[wanted.alias] = ['"Group"']
             continue
-        if wanted.name not in row:
+        if wanted.name not in shape:
             raise _Refused(f'unknown field "{wanted.name}"')
-        value = row[wanted.name]
+        value = shape[wanted.name]
         if isinstance(value, Mapping) != bool(wanted.fields):
             raise _Refused(
                 f'field "{wanted.name}": a selection is {"due" if isinstance(value, Mapping) else "not due"}'
             )
-        shaped[wanted.alias] = _shape(value, wanted.fields) if isinstance(value, Mapping) else value
-    return shaped
+        if isinstance(value, Mapping):
+            shown[wanted.alias] = _parts(value, wanted.fields)
+        else:
+            shown[wanted.alias] = [value if isinstance(value, str) else _column(value)]
+    parts: list[str | list[str]] = ["{"]
+    for number, (alias, inside) in enumerate(shown.items()):
+        parts += [f'{"," if number else ""}"{alias}":', *inside]
+    return [*parts, "}"]
+
+
+def _column(column: pl.Series) -> list[str]:
+    """Return the values of a column as JSON, times as the API writes them."""
+    part, _, name = column.name.partition(".")
+    if part == "dimensions" and name in _TIMES:
+        return texts.of_column(column, lambda at: js.literal(_time_text(name, at)))
+    return texts.of_column(column)
+
+
+def _object(fields: Mapping[str, str]) -> str:
+    """Return an object of JSON texts as JSON."""
+    return "{" + ",".join(f'"{name}":{text}' for name, text in fields.items()) + "}"
