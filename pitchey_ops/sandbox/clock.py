@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -80,9 +81,21 @@ class LoopClock:
 
 def iso(ms: int) -> str:
     """Return *ms* as ISO 8601 with milliseconds and Z, as JavaScript's ``toISOString`` does."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}Z"
+    minute, rest = divmod(ms, 60_000)
+    return f"{_minute_text(minute)}{rest // 1000:02d}.{rest % 1000:03d}Z"
 
 
 def http_date(ms: int) -> str:
     """Return *ms* as an HTTP date."""
-    return format_datetime(datetime.fromtimestamp(ms // 1000, UTC), usegmt=True)
+    minute, rest = divmod(ms, 60_000)
+    return f"{_http_minute(minute)}{rest // 1000:02d} GMT"
+
+
+@lru_cache(4096)
+def _minute_text(minute: int) -> str:
+    return datetime.fromtimestamp(minute * 60, UTC).strftime("%Y-%m-%dT%H:%M:")
+
+
+@lru_cache(4096)
+def _http_minute(minute: int) -> str:
+    return format_datetime(datetime.fromtimestamp(minute * 60, UTC), usegmt=True).removesuffix("00 GMT")

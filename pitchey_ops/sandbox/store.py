@@ -93,6 +93,10 @@ _WEB_METRICS = {
 }
 
 
+_LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_PAIRS = [low + high for high in _LETTERS for low in _LETTERS]
+
+
 def unit_hash(*parts: object) -> float:
     """Return a number in [0, 1) that depends on nothing but *parts*."""
     digest = hashlib.blake2b("\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass"), digest_size=8)
@@ -102,9 +106,12 @@ def unit_hash(*parts: object) -> float:
 def token36(length: int, *parts: object) -> str:
     """Return *length* characters of lower-case base 36 that depend on nothing but *parts*."""
     digest = hashlib.blake2b("\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass"), digest_size=32)
-    value = int.from_bytes(digest.digest(), "big")
-    letters = "0123456789abcdefghijklmnopqrstuvwxyz"
-    return "".join(letters[(value // 36**i) % 36] for i in range(length))
+    value = int.from_bytes(digest.digest(), "big") % 36**length
+    text = ""
+    while len(text) < length:
+        value, pair = divmod(value, 36 * 36)
+        text += _PAIRS[pair]
+    return text[:length]
 
 
 def entry_of(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -83,7 +83,9 @@ async def body_json(request: Request) -> Any:
         raise WorkerFault(str(error)) from None
 
 
+_HEX = str.maketrans("ghijklmnopqrstuvwxyz", "0123456789abcdef0123")
+
+
 def ray(*parts: object) -> str:
     """Return a ``cf-ray`` that depends on *parts* only."""
-    letters = token36(16, *parts).translate(str.maketrans("ghijklmnopqrstuvwxyz", "0123456789abcdef0123"))
-    return letters + "-WAW"
+    return token36(16, *parts).translate(_HEX) + "-WAW"
