@@ -156,23 +156,23 @@ class _Dispatcher:
         if "?" in target or "#" in target:
             return None
         service, inner = locate(unquote(target))
-        state = self._state
+        state, now_ms = self._state, self._state.now_ms
         if service != "r2" or state.breaks.of(service) is not None:
             return None
-        if behaviour_for(state.world, service, inner, state.now_ms) is not None:
+        if behaviour_for(state.world, service, inner, now_ms) is not None:
             return None
         store = self._services[service]
         assert isinstance(store, R2)
-        found = store.object(inner)
+        found = store.object(inner, now_ms)
         if found is None:
             return None
         headers, body = found
-        headers["date"] = http_date(state.now_ms)
+        headers["date"] = http_date(now_ms)
         headers["server"] = "cloudflare"
         headers["cf-ray"] = ray(state.world.seed, next(self._numbers))
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        with self._seen.request(service, "GET", inner):
-            return f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode("latin-1") + body
+        lines = "\r\n".join([f"{name}: {value}" for name, value in headers.items()])
+        self._seen.passed(service, "GET", inner)
+        return f"HTTP/1.1 200 OK\r\n{lines}\r\n\r\n".encode("latin-1") + body
 
     async def _socket(self, socket: WebSocket) -> None:
         """Serve the one kind of WebSocket that there is, a Worker's live tail; refuse all others."""

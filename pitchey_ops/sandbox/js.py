@@ -152,10 +152,11 @@ _AS_IT_IS = frozenset({str, int, bool, type(None)})
 _WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
-def literal(value: str | float | None) -> str:
+def literal(value: object) -> str:
     """Return a single value as `stringify` writes it; no text with lone surrogates."""
-    value = tidy(value)
-    return "null" if value is None else str(value) if type(value) is int else _WRITER.encode(value)
+    if type(value) is int:
+        return str(value)
+    return _WRITER.encode(value if type(value) is str else tidy(value))
 
 
 def stringify(value: Any) -> bytes:

@@ -27,17 +27,27 @@ class Seen:
     @contextmanager
     def request(self, service: str, method: str, path: str) -> Iterator[None]:
         """Count one request for as long as it lasts, its body included."""
-        count = self._counts.setdefault(service, _Count())
+        count = self._begun(service, method, path)
+        try:
+            yield
+        finally:
+            count.in_flight -= 1
+
+    def passed(self, service: str, method: str, path: str) -> None:
+        """Count one request that is answered at once."""
+        self._begun(service, method, path).in_flight -= 1
+
+    def _begun(self, service: str, method: str, path: str) -> _Count:
+        count = self._counts.get(service)
+        if count is None:
+            count = self._counts[service] = _Count()
         count.requests += 1
         count.in_flight += 1
         count.most_at_once = max(count.most_at_once, count.in_flight)
         count.methods[method] = count.methods.get(method, 0) + 1
         if path in count.paths or len(count.paths) < _MOST_PATHS:
             count.paths[path] = count.paths.get(path, 0) + 1
-        try:
-            yield
-        finally:
-            count.in_flight -= 1
+        return count
 
     def forget(self) -> None:
         """Begin anew; requests in flight stay counted as such."""

@@ -178,14 +178,13 @@ def _rows_of(
     *one* makes the object of a row that is not plain: it was sent otherwise, or a column of *odd* holds an escape in
     its JSON, which may be half a character and decides how all of the row is written.
     """
-    whole = texts.joined(table.height, parts)
+    stamps = map(js.number, table["at"].to_list())
     values = table["value"].to_list() if "value" in table.columns else repeat(None)
-    rows = [
-        Row(js.number(at), text, value) for at, text, value in zip(table["at"].to_list(), whole, values, strict=False)
-    ]
-    escaped = [pl.col(name).str.contains("\\u", literal=True) for name in odd]
-    strange = table.select(pl.any_horizontal(pl.col("raw").is_not_null(), *escaped).alias("odd"))["odd"]
-    for place in strange.fill_null(False).arg_true().to_list():
+    rows = list(map(Row, stamps, texts.joined(table.height, parts), values))
+    strange = {place for place, raw in enumerate(table["raw"].to_list()) if raw is not None}
+    for name in odd:
+        strange.update(place for place, text in enumerate(table[name].to_list()) if text and "\\u" in text)
+    for place in strange:
         rows[place] = row_of(one(table.row(place, named=True)))
     return rows
 

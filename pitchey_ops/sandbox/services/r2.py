@@ -33,15 +33,15 @@ class R2(Service):
             return _error(501, "NotImplemented", "The buckets cannot be listed here.")
         if not key:
             return self._list(request, bucket)
-        found = self.object(path)
+        found = self.object(path, self.state.now_ms)
         if found is None:
             return _error(404, "NoSuchKey", "The specified key does not exist.")
         headers, body = found
         return Response(body, headers=headers)
 
-    def object(self, path: str) -> tuple[dict[str, str], bytes] | None:
+    def object(self, path: str, now_ms: int) -> tuple[dict[str, str], bytes] | None:
         """Return headers and body of the object at ``/{bucket}/{key}``, None where there is none."""
-        found = self.state.archive.get(path.lstrip("/").partition("/")[2], self.state.now_ms)
+        found = self.state.archive.get(path.lstrip("/").partition("/")[2], now_ms)
         if found is None:
             return None
         headers = {

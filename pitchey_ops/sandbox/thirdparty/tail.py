@@ -118,14 +118,14 @@ class Tails:
         """Return the rate per second of the present (or last known) minute, and events without end."""
         world = self._state.world
         recent = pl.col("at").is_between(now_ms - 5 * _MINUTE_MS, now_ms)
-        runs = world.workers.filter(recent & (pl.col("script") == script) & (pl.col("requests") > 0))
+        runs = world.workers.filter(recent).filter((pl.col("script") == script) & (pl.col("requests") > 0))
         if runs.is_empty():
             return 0.0, iter(())
         runs = runs.filter(pl.col("at") == runs.get_column("at").max())
         edge = world.edge.filter(recent)
         routes = edge.filter(pl.col("at") == edge.get_column("at").max()).select("route", "status", "requests").rows()
-        errors = world.logs.filter(
-            recent & pl.col("level").is_in(["error", "fatal"]) & pl.col("errorStack").is_not_null()
+        errors = world.logs.filter(recent).filter(
+            pl.col("level").is_in(["error", "fatal"]) & pl.col("errorStack").is_not_null()
         )
         messages = errors.get_column("message").drop_nulls().tail(40).to_list() or ["internal error"]
         rng = random.Random(f"tail {world.seed} {script} {now_ms // _MINUTE_MS}")  # noqa: S311 - play, no secret
