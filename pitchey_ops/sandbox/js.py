@@ -152,11 +152,13 @@ _AS_IT_IS = frozenset({str, int, bool, type(None)})
 _WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
+quoted = json.encoder.encode_basestring
+"""A text as `stringify` writes it; none with lone surrogates."""
+
+
 def literal(value: object) -> str:
     """Return a single value as `stringify` writes it; no text with lone surrogates."""
-    if type(value) is int:
-        return str(value)
-    return _WRITER.encode(value if type(value) is str else tidy(value))
+    return str(value) if type(value) is int else _WRITER.encode(tidy(value))
 
 
 def stringify(value: Any) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import socket
 import threading
@@ -157,6 +158,7 @@ def serve(
     app = create_app(world, clock=clock, breaks=breaks, fresh=fresh, options=options)
     app.state.sandbox.logs.warm()
     app.state.sandbox.archive.warm()
+    gc.freeze()  # the world stays: the collector of cycles need not look through it again and again
     bound = _bind(host, port)
     number: int = bound.getsockname()[1]
     url = f"http://{f'[{host}]' if ':' in host else host}:{number}"

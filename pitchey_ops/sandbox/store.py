@@ -170,7 +170,7 @@ def row_of(fields: dict[str, Any]) -> Row:
 
 
 def _rows_of(
-    table: pl.DataFrame, parts: Sequence[str | list[str]], odd: Sequence[str], one: Callable[[Mapping[str, Any]], Any]
+    table: pl.DataFrame, parts: Sequence[texts.Part], odd: Sequence[str], one: Callable[[Mapping[str, Any]], Any]
 ) -> list[Row]:
     """
     Return the rows of *table*, put together from *parts*.
@@ -191,20 +191,19 @@ def _rows_of(
 
 def entry_rows(table: pl.DataFrame) -> list[Row]:
     """Return rows of `world.LOGS` as the entries that were sent, as `entry_of` makes them."""
-    parts: list[str | list[str]] = []
-    lead = "{"
+    parts: list[texts.Part] = []
     for name, column in _PLAIN_FIELDS.items():
-        parts += [f'{lead}"{name}":', texts.of_column(table[column])]
-        lead = ","
+        parts += [f'{"," if parts else "{"}"{name}":', texts.of_column(table[column])]
     parts += [texts.of_field(table[name]) for name in _ENTRY_FIELDS]
-    parts += [',"metadata":', texts.of_column(table["metadata"], lambda text: _again(text, "{}"))]
-    parts += [',"tags":', texts.of_column(table["tags"], lambda text: _again(text, "[]")), "}"]
+    parts += [',"metadata":', _again(table["metadata"], "{}"), ',"tags":', _again(table["tags"], "[]"), "}"]
     return _rows_of(table, parts, ("metadata", "tags"), entry_of)
 
 
-def _again(text: str | None, otherwise: str) -> str:
-    """Return JSON as it is written again."""
-    return js.stringify(json.loads(text)).decode("utf-8") if text else otherwise
+def _again(column: pl.Series, otherwise: str) -> list[str]:
+    """Return a column's JSON, read and written again."""
+    return texts.of_column(
+        column, lambda text: js.stringify(json.loads(text)).decode("utf-8") if text else otherwise, null=otherwise
+    )
 
 
 def _identities(logs: pl.DataFrame) -> pl.DataFrame:
@@ -561,7 +560,7 @@ def _point(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def point_rows(table: pl.DataFrame) -> list[Row]:
     """Return rows of `world.METRICS` as the points that were sent, as `_point` makes them."""
-    parts: list[str | list[str]] = [
+    parts: list[texts.Part] = [
         '{"name":',
         texts.of_column(table["name"]),
         ',"value":',
@@ -569,7 +568,7 @@ def point_rows(table: pl.DataFrame) -> list[Row]:
         ',"timestamp":',
         texts.of_column(table["at"]),
         ',"tags":',
-        texts.of_column(table["tags"], lambda text: _again(text, "{}")),
+        _again(table["tags"], "{}"),
         ',"type":',
         texts.of_column(table["type"]),
         texts.of_field(table["unit"]),

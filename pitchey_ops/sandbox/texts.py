@@ -15,23 +15,29 @@ import polars as pl
 
 from . import js
 
+Part = str | list[str]
+"""A part of the JSON of rows: one text for each, or the same in all."""
 
-def of_column(column: pl.Series, write: Callable[[Any], str] = js.literal) -> list[str]:
-    """Return what *write* makes of every value."""
+
+def of_column(
+    column: pl.Series, write: Callable[[Any], str] | None = None, *, lead: str = "", null: str = "null"
+) -> list[str]:
+    """Return what *write* makes of every value, by default its JSON, each behind *lead*; *null* where there is none."""
+    one = write or (js.quoted if column.dtype == pl.String else js.literal)
     values = column.to_list()
-    known = {value: write(value) for value in set(values)}
-    return [known[value] for value in values]
+    known: dict[Any, str] = {value: lead + one(value) for value in set(values) if value is not None}
+    known[None] = null
+    return list(map(known.__getitem__, values))
 
 
-def of_field(column: pl.Series) -> str | list[str]:
+def of_field(column: pl.Series) -> Part:
     """Return every value as a further field of an object, which is left out where there is none."""
     if column.null_count() == len(column):
         return ""
-    lead = f',"{column.name}":'
-    return of_column(column, lambda value: "" if value is None else lead + js.literal(value))
+    return of_column(column, lead=f',"{column.name}":', null="")
 
 
-def joined(height: int, parts: Iterable[str | list[str]]) -> list[str]:
-    """Return one text for each of *height* rows, from its parts; a part that is one text is in all rows."""
+def joined(height: int, parts: Iterable[Part]) -> list[str]:
+    """Return one text for each of *height* rows, from its parts."""
     columns = [repeat(part, height) if isinstance(part, str) else part for part in parts]
     return list(map("".join, zip(*columns, strict=True)))

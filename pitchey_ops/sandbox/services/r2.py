@@ -76,7 +76,7 @@ class R2(Service):
         encoded = asked.get("encoding-type") == "url"
 
         def text(value: str) -> str:
-            return escape(quote(value, safe="/")) if encoded else _xml(value)
+            return quote(value, safe="/") if encoded else _xml(value)  # what is quoted holds no mark of XML
 
         rows = [
             f"<Name>{_xml(bucket)}</Name>",
@@ -98,7 +98,7 @@ class R2(Service):
             rows.append(f"<NextContinuationToken>{following}</NextContinuationToken>")
         rows += [
             f"<Contents><Key>{text(found.key)}</Key><LastModified>{iso(found.modified_ms)}</LastModified>"
-            f"<ETag>{escape(_etag(found))}</ETag><Size>{len(found.body)}</Size>"
+            f"<ETag>{_etag(found)}</ETag><Size>{len(found.body)}</Size>"
             "<StorageClass>STANDARD</StorageClass></Contents>"
             for found in objects
         ]

@@ -346,9 +346,9 @@ def _ordered(table: pl.DataFrame, order: Any, otherwise: list[str]) -> pl.DataFr
     return table.sort(columns + rest, descending=falling + [False] * len(rest), maintain_order=True)
 
 
-def _parts(shape: Mapping[str, Any], fields: tuple[Field, ...]) -> list[str | list[str]]:
+def _parts(shape: Mapping[str, Any], fields: tuple[Field, ...]) -> list[texts.Part]:
     """Return what was asked of rows of *shape*, under its aliases, as the parts of their JSON."""
-    shown: dict[str, list[str | list[str]]] = {}
+    shown: dict[str, list[texts.Part]] = {}
     for wanted in fields:
         if wanted.name == "__typename":
             shown[wanted.alias] = ['"Group"']
@@ -364,7 +364,7 @@ def _parts(shape: Mapping[str, Any], fields: tuple[Field, ...]) -> list[str | li
             shown[wanted.alias] = _parts(value, wanted.fields)
         else:
             shown[wanted.alias] = [value if isinstance(value, str) else _column(value)]
-    parts: list[str | list[str]] = ["{"]
+    parts: list[texts.Part] = ["{"]
     for number, (alias, inside) in enumerate(shown.items()):
         parts += [f'{"," if number else ""}"{alias}":', *inside]
     return [*parts, "}"]
