@@ -158,7 +158,8 @@ quoted = json.encoder.encode_basestring
 
 def literal(value: object) -> str:
     """Return a single value as `stringify` writes it; no text with lone surrogates."""
-    return str(value) if type(value) is int else _WRITER.encode(tidy(value))
+    value = tidy(value)
+    return repr(value) if type(value) is int or type(value) is float else _WRITER.encode(value)
 
 
 def stringify(value: Any) -> bytes:

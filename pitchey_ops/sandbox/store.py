@@ -178,7 +178,7 @@ def _rows_of(
     *one* makes the object of a row that is not plain: it was sent otherwise, or a column of *odd* holds an escape in
     its JSON, which may be half a character and decides how all of the row is written.
     """
-    stamps = map(js.number, table["at"].to_list())
+    stamps = table["at"].cast(pl.Float64).fill_null(0.0).to_list()
     values = table["value"].to_list() if "value" in table.columns else repeat(None)
     rows = list(map(Row, stamps, texts.joined(table.height, parts), values))
     strange = {place for place, raw in enumerate(table["raw"].to_list()) if raw is not None}
@@ -367,7 +367,7 @@ class LogStore:
         if COUNTER_KEY.startswith(prefix) and (len(seen) or extra):
             extra.append((COUNTER_KEY, row_of(self.counter(now_ms))))
         if extra:
-            both = [*zip(keys.gather(seen), listed, strict=True), *extra]
+            both = [*zip(keys[seen.tolist()], listed, strict=True), *extra]
             listed = [entry for _, entry in sorted(both, key=lambda pair: pair[0])[:CUT]]
         return listed, len(listed)
 
@@ -481,8 +481,9 @@ class ApmStore:
             pl.concat([frame.select("at", "name", "value", "type", "unit", "tags", "raw") for frame in frames])
             .filter(pl.col("at") >= self._since)
             .unique("at", keep="last", maintain_order=True)
-            .sort("at")
         )
+        if not rows["at"].is_sorted():
+            rows = rows.sort("at")
         return _Points(rows["at"].to_numpy(), _Kept(rows, point_rows, 4 * CUT))
 
     @cached_property
@@ -689,12 +690,13 @@ class ArchiveStore:
     def _objects(self, places: Iterable[int]) -> list[StoredObject]:
         keys, arrival, row = self._order
         wanted = list(places)
-        names: list[str] = keys.gather(wanted).to_list()
+        names: list[str] = keys[wanted].to_list()
         made = self._made
         new = [(name, place) for name, place in zip(names, wanted, strict=True) if name not in made]
-        table = self._world.logs[row[[place for _, place in new]].tolist()] if new else self._world.logs.clear()
-        for (name, place), found in zip(new, entry_rows(table), strict=True):
-            made[name] = StoredObject(key=name, body=found.text.encode(), modified_ms=int(arrival[place]))
+        if new:
+            table = self._world.logs[row[[place for _, place in new]].tolist()]
+            for (name, place), found in zip(new, entry_rows(table), strict=True):
+                made[name] = StoredObject(key=name, body=found.text.encode(), modified_ms=int(arrival[place]))
         return [made[name] for name in names]
 
     def page(self, *, prefix: str, after: str, delimiter: str, limit: int, now_ms: int) -> ObjectPage:
@@ -716,7 +718,12 @@ class ArchiveStore:
         last = after
         if not delimiter:
             seen = np.flatnonzero(arrival[place:end] <= now_ms)[: limit + 1] + place
-            both: list[tuple[str, int | None]] = list(zip(keys.gather(seen), seen.tolist(), strict=True))
+            if not self._posted:
+                objects = self._objects(seen[:limit].tolist())
+                return ObjectPage(
+                    objects=objects, prefixes=[], next_after=objects[-1].key if len(seen) > limit else None
+                )
+            both: list[tuple[str, int | None]] = list(zip(keys[seen.tolist()], seen.tolist(), strict=True))
             both = [pair for pair in both if pair[0] not in self._posted] + [(k, None) for k in posted]
             both.sort(key=lambda pair: pair[0])
             found = both[:limit]
