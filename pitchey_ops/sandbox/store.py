@@ -421,6 +421,7 @@ class _Points:
     """Points of one metric name, oldest first: one a millisecond (trap 11)."""
 
     at: _Ints
+    row: _Ints
     kept: _Kept
 
 
@@ -460,7 +461,7 @@ class ApmStore:
             points = self._names[name] = self._load(name)
         low = int(np.searchsorted(points.at, now_ms - RETENTION_MS, side="right"))
         high = int(np.searchsorted(points.at, now_ms, side="right"))
-        found = points.kept.at(range(low, min(high, low + CUT)))
+        found = points.kept.at(points.row[low : min(high, low + CUT)].tolist())
         extra = self.posted.points.get(name)
         if not extra:
             return found
@@ -469,22 +470,23 @@ class ApmStore:
         return [merged[at] for at in sorted(merged)][:CUT]
 
     def _load(self, name: str) -> _Points:
-        frames = [self._world.metrics.filter((pl.col("name") == name) & pl.col("stored"))]
+        table, derived = self._world.metrics, []
         if name in _DB_METRICS:
             column, kind, unit = _DB_METRICS[name]
-            frames.append(_derived(self._world.db_posts, name, column, kind, unit, pl.lit("{}")))
+            derived.append(_derived(self._world.db_posts, name, column, kind, unit, pl.lit("{}")))
         if name in _WEB_METRICS:
             column, kind, unit = _WEB_METRICS[name]
             tags = pl.struct(pl.col("url"), pl.col("device").alias("deviceType")).struct.json_encode()
-            frames.append(_derived(self._world.vitals, name, column, kind, unit, tags))
-        rows = (
-            pl.concat([frame.select("at", "name", "value", "type", "unit", "tags", "raw") for frame in frames])
-            .filter(pl.col("at") >= self._since)
-            .unique("at", keep="last", maintain_order=True)
-        )
-        if not rows["at"].is_sorted():
-            rows = rows.sort("at")
-        return _Points(rows["at"].to_numpy(), _Kept(rows, point_rows, 4 * CUT))
+            derived.append(_derived(self._world.vitals, name, column, kind, unit, tags))
+        own = (pl.col("name") == name) & pl.col("stored") & (pl.col("at") >= self._since)
+        if derived:
+            table = pl.concat([table.filter(own), *derived])
+        row = table.select(own.arg_true().cast(pl.Int64)).to_series().to_numpy()
+        at = table["at"].to_numpy()[row]
+        order = np.argsort(at, kind="stable")
+        at, row = at[order], row[order]
+        last = np.append(at[1:] != at[:-1], True)[: len(at)]
+        return _Points(at[last], row[last], _Kept(table, point_rows, 4 * CUT))
 
     @cached_property
     def _db_posts(self) -> pl.DataFrame:
@@ -539,6 +541,7 @@ def _derived(frame: pl.DataFrame, name: str, column: str, kind: str, unit: str |
         pl.lit(unit, dtype=pl.String).alias("unit"),
         tags.cast(pl.String).alias("tags"),
         pl.lit(None, dtype=pl.String).alias("raw"),
+        pl.lit(True).alias("stored"),
     )
 
 
