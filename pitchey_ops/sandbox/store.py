@@ -201,8 +201,8 @@ def entry_rows(table: pl.DataFrame) -> list[Row]:
 
 def _again(column: pl.Series, otherwise: str) -> list[str]:
     """Return a column's JSON, read and written again."""
-    return texts.of_column(
-        column, lambda text: js.stringify(json.loads(text)).decode("utf-8") if text else otherwise, null=otherwise
+    return texts.of_few(
+        column, lambda text: js.stringify(json.loads(text)).decode("utf-8") if text else otherwise, otherwise
     )
 
 

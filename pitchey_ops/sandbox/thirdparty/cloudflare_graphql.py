@@ -374,7 +374,7 @@ def _column(column: pl.Series) -> list[str]:
     """Return the values of a column as JSON, times as the API writes them."""
     part, _, name = column.name.partition(".")
     if part == "dimensions" and name in _TIMES:
-        return texts.of_column(column, lambda at: js.literal(_time_text(name, at)))
+        return texts.of_few(column, lambda at: js.literal(_time_text(name, at)))
     return texts.of_column(column)
 
 
