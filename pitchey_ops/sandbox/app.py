@@ -152,10 +152,11 @@ class _Dispatcher:
             await response(scope, receive, send)
 
     def quick(self, target: str) -> bytes | None:
-        """Return the whole answer to a plain read of one object (see `lane`), None where it is none of those."""
-        if "?" in target or "#" in target:
+        """Return the whole answer to a plain read of the archive (see `lane`), None where it is none of those."""
+        path, _, query = target.partition("?")
+        if "#" in target:
             return None
-        service, inner = locate(unquote(target))
+        service, inner = locate(unquote(path))
         state, now_ms = self._state, self._state.now_ms
         if service != "r2" or state.breaks.of(service) is not None:
             return None
@@ -163,7 +164,7 @@ class _Dispatcher:
             return None
         store = self._services[service]
         assert isinstance(store, R2)
-        found = store.object(inner, now_ms)
+        found = store.listed(inner, query) if query else store.object(inner, now_ms)
         if found is None:
             return None
         headers, body = found

@@ -1,7 +1,7 @@
 """
-A short way for reads of single objects: answered as they are parsed, without a task and an ASGI round.
+A short way for reads of the archive: answered as they are parsed, without a task and an ASGI round.
 
-A run reads thousands of objects from the archive. Everything else, and whatever is not the plainest of reads, goes
+A run reads thousands of objects and dozens of lists. Everything else, and whatever is not the plainest of reads, goes
 the way of all requests.
 """
 

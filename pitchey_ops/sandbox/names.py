@@ -31,6 +31,9 @@ PREFIXES = {
 SERVICES = (*PREFIXES, "frontend", *MOUNTS)
 """All names of services; whatever has no prefix of its own is the frontend."""
 
+_MOUNTED = {mount: service for service, mount in MOUNTS.items()}
+_PREFIXED = {prefix: service for service, prefix in PREFIXES.items()}
+
 HOST_MOUNT = "/_host"
 """``/_host/{service}/…`` answers strictly as that host would: its other services' paths are 404."""
 
@@ -41,10 +44,8 @@ def locate(path: str) -> tuple[str, str]:
         service, _, rest = path[len(HOST_MOUNT) + 1 :].partition("/")
         if service in SERVICES:
             return service, "/" + rest
-    for service, mount in MOUNTS.items():
-        if path == mount or path.startswith(mount + "/"):
-            return service, path[len(mount) :] or "/"
-    for service, prefix in PREFIXES.items():
-        if path == prefix or path.startswith(prefix + "/"):
-            return service, path
-    return "frontend", path
+    end = path.find("/", 1)
+    first = path if end < 0 else path[:end]
+    if first in _MOUNTED:
+        return _MOUNTED[first], path[len(first) :] or "/"
+    return _PREFIXED.get(first, "frontend"), path

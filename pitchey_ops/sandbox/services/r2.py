@@ -8,6 +8,7 @@ import hashlib
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -32,7 +33,7 @@ class R2(Service):
         if not bucket:
             return _error(501, "NotImplemented", "The buckets cannot be listed here.")
         if not key:
-            return self._list(request, bucket)
+            return self._list(request.query_params, bucket)
         found = self.object(path, self.state.now_ms)
         if found is None:
             return _error(404, "NoSuchKey", "The specified key does not exist.")
@@ -52,8 +53,15 @@ class R2(Service):
         }
         return headers, found.body
 
-    def _list(self, request: Request, bucket: str) -> Response:
-        asked = request.query_params
+    def listed(self, path: str, query: str) -> tuple[dict[str, str], bytes] | None:
+        """Return headers and body of a page of the list of ``/{bucket}``, None where that is no good question."""
+        bucket, _, key = path.lstrip("/").partition("/")
+        if not bucket or key:
+            return None
+        response = self._list(QueryParams(query), bucket)
+        return (dict(response.headers), bytes(response.body)) if response.status_code == 200 else None
+
+    def _list(self, asked: QueryParams, bucket: str) -> Response:
         if asked.get("list-type") != "2":
             return _error(501, "NotImplemented", "Only version 2 of the list is served.")
         try:
