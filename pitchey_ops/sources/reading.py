@@ -19,6 +19,8 @@ from functools import lru_cache
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import urlsplit
 
+from pydantic_core import from_json
+
 from ..errors import (
     AnswerTooLarge,
     BadPayload,
@@ -347,17 +349,36 @@ def loads(text: str) -> Any:
     BadPayload
         Not JSON, NaN or Infinity in it, or nested deeper than `MAX_DEPTH`.
     """
-    # a function called for every integer is slow: it is only needed where some are so long
-    decoder = _DECODER if _LONG_DIGITS in text.translate(_DIGITS) else _QUICK_DECODER
     try:
-        value = decoder.decode(text)
+        value = _quick(text) if len(text) > _SHORT else None
+        value = _decoder(text).decode(text) if value is None else value
     except RecursionError:
         raise BadPayload(f"JSON nested deeper than {MAX_DEPTH} levels.") from None
     except ValueError as exc:
         raise BadPayload(f"not JSON, or cut off ({excerpt(str(exc), 80)}).") from None
-    if text.count("[") + text.count("{") > MAX_DEPTH and _deeper(value, MAX_DEPTH):
+    # counting costs half of looking, and what is long has many
+    if (len(text) > _SHORT or text.count("[") + text.count("{") > MAX_DEPTH) and _deeper(value, MAX_DEPTH):
         raise BadPayload(f"JSON nested deeper than {MAX_DEPTH} levels.")
     return _without_surrogates(value) if _SURROGATE_ESCAPE.search(text) else value
+
+
+def _quick(text: str) -> Any:
+    """Return the value of a JSON *text* as a quick parser reads it; None where that is for the careful one to say."""
+    if _long_integer(text):
+        return None
+    try:
+        return from_json(text, allow_inf_nan=False, cache_strings="keys")
+    except ValueError:  # halves of characters, say, or no JSON at all
+        return None
+
+
+def _decoder(text: str) -> json.JSONDecoder:
+    """Return what decodes *text*: a function called for every integer is slow, and only needed where some are long."""
+    return _DECODER if _long_integer(text) else _QUICK_DECODER
+
+
+def _long_integer(text: str) -> bool:
+    return _LONG_DIGITS in text.translate(_DIGITS)
 
 
 def _integer(text: str) -> int | float:
@@ -372,6 +393,8 @@ _DECODER = json.JSONDecoder(parse_int=_integer, parse_constant=_constant)
 _QUICK_DECODER = json.JSONDecoder(parse_constant=_constant)
 _DIGITS = str.maketrans("123456789", "0" * 9)
 _LONG_DIGITS = "0" * 19
+_SHORT = 4096
+"""Characters of JSON up to which the careful parser is quick enough."""
 
 
 _CONTAINERS = frozenset({dict, list})
