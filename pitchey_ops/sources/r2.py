@@ -346,6 +346,9 @@ def read_listing(exchange: Exchange) -> Listing:
         Not XML, XML with entities in it (which is refused), or another document.
     """
     answer(exchange)
+    quick = _quick_listing(exchange.body)
+    if quick is not None:
+        return quick
     try:
         root = ElementTree.fromstring(exchange.body)
     except (ParseError, DefusedXmlException, ValueError, LookupError) as exc:
@@ -372,9 +375,61 @@ def read_listing(exchange: Exchange) -> Listing:
             text = next((child.text for child in part if _name(child.tag) == inner), None)
             if text:
                 (keys if name == "Contents" else folders).append(text)
+    return _listing(keys, folders, following if truncated else None, encoded=encoded)
+
+
+def _listing(keys: list[str], folders: list[str], following: str | None, *, encoded: bool) -> Listing:
     if encoded:
         keys, folders = [unquote(text) for text in keys], [unquote(text) for text in folders]
-    return Listing(keys=tuple(keys), folders=tuple(folders), following=following if truncated else None)
+    return Listing(keys=tuple(keys), folders=tuple(folders), following=following)
+
+
+_TEXT = rb"(?:[\x20-\x25\x27-\x3b\x3d\x3f-\x7e]|&quot;)*+"
+_ROOT = re.compile(
+    rb'(?:<\?xml version="1\.0" encoding="UTF-8"\?>\n?)?<ListBucketResult(?: xmlns="[A-Za-z0-9:/._-]{1,200}")?>'
+)
+_PART = re.compile(
+    rb"<(Contents|CommonPrefixes)>((?:<([A-Za-z]{1,40})>" + _TEXT + rb"</\3>)*+)</\1>"
+    rb"|<([A-Za-z]{1,40})>(" + _TEXT + rb")</\4>"
+)
+_END = re.compile(rb"</ListBucketResult>[ \t\r\n]*")
+_INNER = {b"Contents": (b"<Key>", b"</Key>"), b"CommonPrefixes": (b"<Prefix>", b"</Prefix>")}
+
+
+def _quick_listing(body: bytes) -> Listing | None:
+    """
+    Read a listing as stores write it: elements without attributes, plain ASCII between them.
+
+    Reading it as XML takes five times as long. None for whatever is written otherwise.
+    """
+    root = _ROOT.match(body)
+    if root is None:
+        return None
+    at = root.end()
+    found: dict[bytes, list[str]] = {b"Contents": [], b"CommonPrefixes": []}
+    said: dict[bytes, bytes] = {}
+    while (part := _PART.match(body, at)) is not None:
+        at = part.end()
+        outer, inner, _, name, text = part.groups()
+        if outer is None:
+            said[name] = text
+            continue
+        start, end = _INNER[outer]
+        text = inner.partition(start)[2].partition(end)[0]
+        if b"&" in text:
+            return None
+        if text:
+            found[outer].append(text.decode("ascii"))
+    following = said.get(b"NextContinuationToken", b"")
+    if not _END.fullmatch(body, at) or b"&" in following:
+        return None
+    truncated = said.get(b"IsTruncated") == b"true" and following != b""
+    return _listing(
+        found[b"Contents"],
+        found[b"CommonPrefixes"],
+        following.decode("ascii") if truncated else None,
+        encoded=said.get(b"EncodingType") == b"url",
+    )
 
 
 def read_archive(
