@@ -16,9 +16,10 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 _HEAD = re.compile(rb"HTTP/1\.1 200(?: [^\r\n]*)?\r\n")
-_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*?)[ \t]*")
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _MOST_HEAD_BYTES = 16 * 1024
 _NOT_PLAIN = frozenset({"transfer-encoding", "content-encoding", "location", "set-cookie", "upgrade"})
 _WATCH_S = 0.25
@@ -188,19 +189,29 @@ def read_head(head: bytes) -> dict[str, str] | None:
     status = _HEAD.match(head)
     if status is None:
         return None
+    fields = head[status.end() : -2]
+    try:
+        lines = fields.decode("ascii").split("\r\n")
+    except UnicodeDecodeError:
+        return None
+    if b"\0" in fields or not fields.count(b"\r") == fields.count(b"\n") == len(lines) - 1:
+        return None
     headers: dict[str, str] = {}
-    for line in head[status.end() : -2].split(b"\r\n"):
-        found = _FIELD.fullmatch(line)
-        if found is None:
+    for line in lines:
+        raw, colon, value = line.partition(":")
+        name = _plain_name(raw)
+        # one that comes twice is for the careful client to make sense of
+        if not colon or name is None or name in headers:
             return None
-        name = found.group(1).decode("ascii").lower()
-        if name in _NOT_PLAIN or name in headers:  # one that comes twice is for the careful client to make sense of
-            return None
-        try:
-            headers[name] = found.group(2).decode("ascii")
-        except UnicodeDecodeError:
-            return None
+        headers[name] = value.strip(" \t")
     return headers
+
+
+@lru_cache(maxsize=256)  # the same dozen names come with every answer
+def _plain_name(raw: str) -> str | None:
+    """Return the name of a header in lower case; None for one that is none, or is not for this client."""
+    name = raw.lower()
+    return name if _NAME.fullmatch(raw) and name not in _NOT_PLAIN else None
 
 
 async def connected(
