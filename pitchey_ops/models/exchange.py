@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from pydantic_core import to_json
+
 from .observation import Reason
 
 Outcome = Literal["answered"] | Reason
@@ -196,6 +198,17 @@ def _unpack(packed: Mapping[str, str]) -> bytes:
     if "text" in packed:
         return packed["text"].encode("utf-8")
     return base64.b64decode(packed["base64"])
+
+
+def exchange_line(row: Mapping[str, Any]) -> bytes:
+    """Return the *row* of an exchange as `one_line` does, in a quarter of its time where nothing in it is unusual."""
+    took_ms = (row["took_ms"], *(attempt["took_ms"] for attempt in row["attempts"]))
+    if all(0.001 <= one < 1e15 or one == 0 for one in took_ms):  # written alike by both
+        try:
+            return to_json(row) + b"\n"
+        except ValueError:  # halves of characters
+            pass
+    return one_line(row)
 
 
 def one_line(row: Mapping[str, Any]) -> bytes:
