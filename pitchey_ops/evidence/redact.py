@@ -233,8 +233,9 @@ class Redactor:
         else:
             for hit in self._small.finditer(view):
                 spans.extend(self._at(data, hit.start(), hit.group(1), escaped))
-        spans.extend(self._cards(data, series))
-        spans.extend(self._encoded(data, series))
+        if series is None or series.str.contains(patterns.CARD_OR_BASE64)[0]:
+            spans.extend(self._cards(data, series))
+            spans.extend(self._encoded(data, series))
         if self._emails:
             spans.extend(email_spans(data))
         if self._addresses:
