@@ -419,8 +419,11 @@ class LiveChannel:
             if known is None:
                 blank = dict.fromkeys(names, "x")
                 known = self._open_names[names] = "referer" not in blank and redactor.headers(blank) == blank
-            if not (harmless and known) or "?" in url or body[:2] == b"\x1f\x8b":
-                url, headers = redactor.url(url), redactor.headers(headers)
+            if not (harmless and known) or "?" in url:  # parameters are looked at one by one, whatever they hold
+                url = redactor.url(url)
+            if not (harmless and known):
+                headers = redactor.headers(headers)
+            if not harmless or body[:2] == b"\x1f\x8b":
                 body = redactor.body(body, headers.get("content-type"))
             took_ms = round(plain.took_s * 1000, 3)
             found[place] = Exchange(
