@@ -16,6 +16,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -23,7 +24,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from http.cookiejar import DefaultCookiePolicy
 from itertools import islice
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -50,6 +51,8 @@ from ._wire import Ask, Connection, Plain, connected
 
 # httpcore looks for sniffio anew on every request; told once that it is not there, it takes asyncio at once
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
+
+T = TypeVar("T")
 
 ATTEMPTS = 3
 PASSING_STATUSES = frozenset({429, 502, 503, 504, 520, 521, 522, 523, 524})
@@ -169,6 +172,13 @@ class LiveChannel:
         self._database = database
         self._history: History | None = None
         self._hurried = asyncio.Event()
+        self._worker: ThreadPoolExecutor | None = None
+
+    async def _aside(self, work: Callable[..., T], *given: Any) -> T:
+        """Have *work* done in the one thread for what takes long: each other one would compile all patterns anew."""
+        if self._worker is None:
+            self._worker = ThreadPoolExecutor(1, "aside")
+        return await asyncio.get_running_loop().run_in_executor(self._worker, work, *given)
 
     def hurry(self) -> None:
         """Say that all else is answered: a live tail that showed enough ends."""
@@ -178,6 +188,9 @@ class LiveChannel:
         """Close every connection, and what else is this channel's own."""
         for one in self._owned:
             one.close()
+        if self._worker is not None:
+            self._worker.shutdown(wait=False)
+            self._worker = None
         for connection in (one for many in self._wires.values() for one in many):
             connection.abort()
         await self._http.aclose()
@@ -190,7 +203,7 @@ class LiveChannel:
         """Put *question*, record what came of it, and return that."""
         exchange = await self._asked_or_shared(question)
         if self._sockets and len(exchange.body) > LARGE_BYTES:  # packing it must not keep other answers waiting
-            await asyncio.to_thread(self._recorder.exchange, exchange)
+            await self._aside(self._recorder.exchange, exchange)
         else:
             self._recorder.exchange(exchange)
         return exchange
@@ -534,7 +547,7 @@ class LiveChannel:
         if outcome != "answered":
             body = b""
         elif self._sockets and len(body) > LARGE_BYTES:
-            body = await asyncio.to_thread(redactor.body, body, headers.get("content-type"))
+            body = await self._aside(redactor.body, body, headers.get("content-type"))
         else:
             body = redactor.body(body, headers.get("content-type"))
         attempt = Attempt(at=asked_at, took_ms=took_ms, outcome=outcome, status=status, detail=detail)
