@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -324,6 +325,175 @@ def test_an_odd_answer_is_no_silence(tmp_path: Path) -> None:
         return [await live.ask(one) for one in keyed]
 
     assert {one.outcome for one in run_virtual(work())} == {"bad_payload"}
+
+
+# --- Connections that are refused -------------------------------------------------------------------------
+
+
+def refusing(request: httpx.Request, cause: OSError | None = None) -> httpx.ConnectError:
+    """Return what httpx raises where nobody listens."""
+    error = httpx.ConnectError("All connection attempts failed", request=request)
+    error.__cause__ = cause or ConnectionRefusedError(111, "Connection refused")
+    return error
+
+
+def crowd(many: int, host: str = HOST, **changes: Any) -> list[Question]:
+    """Return so many questions to one host."""
+    return [question(f"{host}{n}", f"api/{httpx.URL(host).host}/{n}", retry=True, **changes) for n in range(many)]
+
+
+@pytest.mark.parametrize(
+    ("cause", "detail"),
+    [
+        (ConnectionRefusedError(111, "no"), "connection refused"),
+        (socket.gaierror(-2, "no"), "the host name was not found"),
+    ],
+)
+def test_one_question_tries_a_refusing_host_again_for_all(tmp_path: Path, cause: OSError, detail: str) -> None:
+    """Sixty questions that knock three times each tell no more than one does; each tells what it tried itself."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise refusing(request, cause)
+
+    transport = Wire(answer)
+    found, took_s = virtually(tmp_path, transport, *crowd(60))
+
+    assert {(one.outcome, one.detail, one.status, one.body) for one in found} == {("unreachable", detail, None, b"")}
+    assert sorted(len(one.attempts) for one in found) == [1] * 59 + [ATTEMPTS]
+    assert {(a.outcome, a.detail) for one in found for a in one.attempts} == {("unreachable", detail)}
+    assert len(transport.requests) == 60 + ATTEMPTS - 1
+    assert took_s < 1.2
+
+
+def test_a_closed_port_is_knocked_at_once_by_each_and_again_by_one(tmp_path: Path) -> None:
+    """As above, with the real client at a real port where nobody listens."""
+
+    class Counting(httpx.AsyncHTTPTransport):
+        asked = 0
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            Counting.asked += 1
+            return await super().handle_async_request(request)
+
+    with closed_port() as port:
+        url = f"http://127.0.0.1:{port}/"
+        live = channel(tmp_path, Settings(api_url=url), transport=Counting())
+        found = asked(live, *crowd(20, url))
+
+    assert {(one.outcome, one.detail) for one in found} == {("unreachable", "connection refused")}
+    assert Counting.asked == sum(len(one.attempts) for one in found) == 20 + ATTEMPTS - 1
+
+
+@pytest.mark.parametrize("back_with", [200, 503])
+def test_a_host_that_comes_back_answers_all(tmp_path: Path, back_with: int) -> None:
+    """Who waited goes on as soon as the one that tries for all has a connection, whatever is said over it."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if len(transport.requests) <= 20:
+            raise refusing(request)
+        status = back_with if len(transport.requests) == 21 else 200
+        return httpx.Response(status, json={})
+
+    transport = Wire(answer)
+    found, took_s = virtually(tmp_path, transport, *crowd(20))
+
+    assert [(one.outcome, one.status) for one in found] == [("answered", 200)] * 20
+    assert {tuple(a.outcome for a in one.attempts)[:2] for one in found} == {("unreachable", "answered")}
+    assert len(transport.requests) == 40 + (back_with != 200)
+    assert took_s < 1.2
+
+
+@pytest.mark.parametrize("hanging", ["the one that tries for all", "another"])
+def test_a_time_out_stops_no_other_question(tmp_path: Path, hanging: str) -> None:
+    """A connection that is taken and stays silent is no refusal: each question finds out for itself."""
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        number = len(transport.requests)
+        if number <= 8:
+            raise refusing(request)
+        if number == (9 if hanging.startswith("the one") else 12):
+            await asyncio.sleep(60)
+        return httpx.Response(200, json={})
+
+    transport = Wire(answer)
+    found, took_s = virtually(tmp_path, transport, *crowd(8, timeout_s=20.0))
+
+    assert sorted(one.outcome for one in found) == ["answered"] * 7 + ["timeout"]
+    assert took_s == pytest.approx(20.5, abs=0.5)
+    if hanging.startswith("the one"):  # the others did not wait for its whole time
+        assert max(transport.times) < 5
+
+
+def test_other_faults_are_tried_again_by_each(tmp_path: Path) -> None:
+    """A reset is no refusal: it may have hit one answer of many."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise httpx.ReadError("reset", request=request)
+
+    transport = Wire(answer)
+    found, _ = virtually(tmp_path, transport, *crowd(6))
+
+    assert [len(one.attempts) for one in found] == [ATTEMPTS] * 6
+    assert len(transport.requests) == 6 * ATTEMPTS
+
+
+def test_a_refusing_host_says_nothing_about_another(tmp_path: Path) -> None:
+    """Each origin has a question of its own that tries again; questions without retry stay as they are."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "well.example":
+            return httpx.Response(200, json={})
+        raise refusing(request)
+
+    transport = Wire(answer)
+    settings = Settings(api_url=HOST, logs_url="http://down.example/", apm_url="http://well.example/")
+    samples = [question(f"{HOST}s{n}", f"api/sample/{n}", retry=False, sample=n + 1) for n in range(3)]
+    hosts = [HOST, "http://down.example/", "http://well.example/"]
+    found, _ = virtually(
+        tmp_path, transport, *samples, *(one for host in hosts for one in crowd(5, host)), settings=settings
+    )
+
+    assert [one.outcome for one in found] == ["unreachable"] * 13 + ["answered"] * 5
+    assert [len(one.attempts) for one in found[:3]] == [1] * 3
+    assert [sorted(len(one.attempts) for one in found[at : at + 5]) for at in (3, 8)] == [[1] * 4 + [ATTEMPTS]] * 2
+
+
+def test_who_waits_is_not_left_waiting(tmp_path: Path) -> None:
+    """The question that tries for all may be called off: the next one takes its place."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if len(transport.requests) <= 5:
+            raise refusing(request)
+        return httpx.Response(200, json={})
+
+    transport = Wire(answer)
+
+    async def work() -> list[Exchange | BaseException]:
+        live = channel(tmp_path, Settings(api_url=HOST), clock=LoopClock(NOON), transport=transport)
+        tasks = [asyncio.ensure_future(live.ask(one)) for one in crowd(5)]
+        await asyncio.sleep(0.1)
+        tasks[0].cancel()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    first, *others = run_virtual(work())
+
+    assert isinstance(first, asyncio.CancelledError)
+    assert [one.outcome for one in others if isinstance(one, Exchange)] == ["answered"] * 4
+
+
+def test_a_crowd_ends_with_the_time_for_asking(tmp_path: Path) -> None:
+    """Who waits for another question waits no longer than it may ask itself, and says what it found."""
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if len(transport.requests) > 4:
+            await asyncio.sleep(60)
+        raise refusing(request)
+
+    transport = Wire(answer)
+    found, took_s = virtually(tmp_path, transport, *crowd(4), budget_s=5.0)
+
+    assert sorted(one.outcome for one in found) == ["timeout", *["unreachable"] * 3]
+    assert took_s <= 3.01
 
 
 # --- How much ---------------------------------------------------------------------------------------------

@@ -17,8 +17,8 @@ import ssl
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
-from dataclasses import replace
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -53,6 +53,7 @@ from ._wire import Ask, Connection, Plain, connected
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
 T = TypeVar("T")
+Origin = tuple[str, str, int | None]
 
 ATTEMPTS = 3
 PASSING_STATUSES = frozenset({429, 502, 503, 504, 520, 521, 522, 523, 524})
@@ -70,6 +71,7 @@ LARGE_BYTES = 64 * 1024
 """Larger answers are redacted and packed beside the asking, by code that lets other threads run meanwhile."""
 SMALL_BYTES = 1024 * 1024
 """Larger answers are left to the careful client."""
+REFUSED, NOT_FOUND = "connection refused", "the host name was not found"
 LONGEST_DETAIL = 400
 """Characters of why there is no answer."""
 USER_AGENT = "pitchey-ops/1 (incident runbook; read-only)"
@@ -153,6 +155,7 @@ class LiveChannel:
         self._hosts = frozenset(_origin(url) for url in configured if url is not None)
         self._pool = _pool(settings)
         self._silent: dict[str, int] = {}
+        self._closed = _Closed()
         self._wires: dict[str, list[Connection]] = {}
         self._rough: set[str] = set()
         self._open_names: dict[tuple[str, ...], bool] = {}
@@ -315,21 +318,35 @@ class LiveChannel:
             )
         attempts: list[Attempt] = []
         last: Exchange | None = None
+        again = _Again(self._closed, _origin(question.url), connect_s=self._settings.connect_timeout_s)
 
         async def once() -> Exchange:
             nonlocal last
-            last = await self._once(question)
+            with again.attempt() as told:
+                last = await self._once(question)
+                told(_refused(last))
             attempts.extend(last.attempts)
             return last
 
+        async def pause(seconds: float) -> None:
+            wait_s = max(0.0, self._budget.asking_left_s() - 0.5)
+            await (again.turn(seconds, wait_s) if last is not None and _refused(last) else asyncio.sleep(seconds))
+
         retrying = AsyncRetrying(
-            sleep=asyncio.sleep,
+            sleep=pause,
             stop=self._stop(question),
             wait=self._wait,
             retry=retry_if_result(_may_pass),
             retry_error_callback=lambda state: last,
         )
-        exchange: Exchange = await retrying(once)
+        try:
+            exchange: Exchange = await retrying(once)
+            again.give_up()
+        except _StillRefused:
+            assert last is not None
+            exchange = last
+        finally:
+            again.let_go()
         self._note(question, exchange)
         return replace(exchange, attempts=tuple(attempts))
 
@@ -757,6 +774,97 @@ class LiveChannel:
         )
 
 
+class _StillRefused(Exception):
+    """Another question of this origin tried again for all, and its connections are still refused."""
+
+
+@dataclass(slots=True)
+class _Closed:
+    """
+    Origins that refuse connections.
+
+    Attributes
+    ----------
+    trying
+        Of each that a question tries again: whether its connections are taken now, once that is known.
+    refused_s
+        When such a question last gave up, on the loop's clock.
+    """
+
+    trying: dict[Origin, asyncio.Future[bool]] = field(default_factory=dict)
+    refused_s: dict[Origin, float] = field(default_factory=dict)
+
+
+class _Again:
+    """
+    One question's part in trying an origin again that refused its connection.
+
+    One question tries for all of its origin. The others wait for what it finds and go on where connections are taken
+    again: sixty questions that each knock three times tell no more than one does, and are no help to who comes back.
+    """
+
+    def __init__(self, closed: _Closed, origin: Origin, *, connect_s: float) -> None:
+        self._closed = closed
+        self._origin = origin
+        self._connect_s = connect_s
+        self._ours: asyncio.Future[bool] | None = None
+        self._began_s = 0.0
+
+    @contextmanager
+    def attempt(self) -> Iterator[Callable[[bool], None]]:
+        """Surround one attempt; what is yielded takes whether its connection was refused."""
+        self._began_s = _tick()
+        # a refusal comes at once: who is still at it then waits for an answer, and has a connection
+        timer = None if self._ours is None else asyncio.get_running_loop().call_later(self._connect_s, self._tell, True)
+
+        def told(refused: bool) -> None:
+            if not refused:
+                self._tell(True)
+
+        try:
+            yield told
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    async def turn(self, seconds: float, wait_s: float) -> None:
+        """
+        Return when the next attempt is due: after *seconds* for who tries for all, at once for who waited for that.
+
+        Raises
+        ------
+        _StillRefused
+            Who tried for all gave up, or is still at it after *wait_s* seconds.
+        """
+        if self._ours is None:
+            if self._closed.refused_s.get(self._origin, -1.0) >= self._began_s:
+                raise _StillRefused
+            other = self._closed.trying.get(self._origin)
+            if other is not None:
+                done, _ = await asyncio.wait((other,), timeout=wait_s)
+                if not done or not other.result():
+                    raise _StillRefused
+                return
+            self._ours = self._closed.trying[self._origin] = asyncio.get_running_loop().create_future()
+        await asyncio.sleep(seconds)
+
+    def give_up(self) -> None:
+        """Tell those who wait that no further attempt is made, where the last one was refused, too."""
+        if self._ours is not None:
+            self._closed.refused_s[self._origin] = _tick()
+            self._tell(False)
+
+    def let_go(self) -> None:
+        """Leave those who wait to themselves, where this question ended before it found anything."""
+        self._tell(True)
+
+    def _tell(self, taken: bool) -> None:
+        if self._ours is not None:
+            del self._closed.trying[self._origin]
+            self._ours.set_result(taken)
+            self._ours = None
+
+
 class _Unfollowed(httpx.AsyncBaseTransport):
     """Keeps ``location`` from httpx, which takes an answer for broken when it cannot read where that leads."""
 
@@ -809,6 +917,11 @@ def _may_pass(exchange: Exchange) -> bool:
     return exchange.outcome == "unreachable"
 
 
+def _refused(exchange: Exchange) -> bool:
+    """Whether there is nobody at that address: no time-out, and no answer of any kind."""
+    return exchange.outcome == "unreachable" and exchange.detail in (REFUSED, NOT_FOUND)
+
+
 def _retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
     value = headers.get("retry-after")
     if value is None:
@@ -824,7 +937,7 @@ def _retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
 
 
 @lru_cache(maxsize=4096)
-def _origin(url: str) -> tuple[str, str, int | None]:
+def _origin(url: str) -> Origin:
     """
     Return scheme, host and port, read by the very parser that connects: two could be made to disagree.
 
@@ -853,9 +966,9 @@ def _words(exc: BaseException, otherwise: str) -> str:
     cause: BaseException | None = exc
     while cause is not None:
         if isinstance(cause, socket.gaierror):
-            return "the host name was not found"
+            return NOT_FOUND
         if isinstance(cause, ConnectionRefusedError):
-            return "connection refused"
+            return REFUSED
         cause = cause.__cause__ or cause.__context__
     first = str(exc).strip().splitlines()
     return f"{type(exc).__name__}: {first[0]}" if first else f"{type(exc).__name__}: {otherwise}"
