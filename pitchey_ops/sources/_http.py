@@ -162,7 +162,7 @@ class LiveChannel:
         self._archive_since_s: float | None = None
         self._sockets = transport is None
         self._http = httpx.AsyncClient(
-            transport=_Unfollowed(transport or httpx.AsyncHTTPTransport(trust_env=False, verify=trusted())),
+            transport=_Unfollowed(transport),
             follow_redirects=False,
             trust_env=False,
             headers={"user-agent": USER_AGENT, "accept-encoding": "gzip, deflate"},
@@ -607,7 +607,12 @@ class LiveChannel:
         for hop in range(REDIRECTS + 1):
             headers = {**question.headers, **self._token(question, url)}
             async with self._http.stream(
-                question.method, url, headers=headers, content=question.body, timeout=timeout
+                question.method,
+                url,
+                headers=headers,
+                content=question.body,
+                timeout=timeout,
+                extensions={"slot": self._slot(question)},
             ) as response:
                 target: str | None = response.extensions.get("location")
                 moved = response.status_code in (301, 302, 303, 307, 308) and hop < REDIRECTS
@@ -866,19 +871,34 @@ class _Again:
 
 
 class _Unfollowed(httpx.AsyncBaseTransport):
-    """Keeps ``location`` from httpx, which takes an answer for broken when it cannot read where that leads."""
+    """
+    Keeps ``location`` from httpx, which takes an answer for broken when it cannot read where that leads.
 
-    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
-        self._inner = inner
+    Connections are kept by slot: httpx looks at every kept connection whenever a request begins or ends, and with
+    those of all sources together that is most of its work.
+    """
+
+    def __init__(self, given: httpx.AsyncBaseTransport | None) -> None:
+        self._given = given
+        self._by_slot: dict[str, httpx.AsyncBaseTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        response = await self._inner.handle_async_request(request)
+        response = await self._of(request.extensions.get("slot", "")).handle_async_request(request)
         if "location" in response.headers:
             response.extensions["location"] = response.headers.pop("location")
         return response
 
+    def _of(self, slot: str) -> httpx.AsyncBaseTransport:
+        if self._given is not None:
+            return self._given
+        if slot not in self._by_slot:
+            self._by_slot[slot] = httpx.AsyncHTTPTransport(trust_env=False, verify=trusted())
+        return self._by_slot[slot]
+
     async def aclose(self) -> None:
-        await self._inner.aclose()
+        for inner in (self._given, *self._by_slot.values()):
+            if inner is not None:
+                await inner.aclose()
 
 
 class _TooLarge(Exception):
