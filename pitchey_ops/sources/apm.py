@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import polars as pl
@@ -227,7 +228,7 @@ def parse_points(
     an average of 150 into 147,972 (contract, trap 27).
     """
     rejected: Counter[str] = Counter()
-    rows: list[tuple[Any, ...]] = []
+    kept: list[tuple[int, str, float, Mapping[str, Any], Any]] = []
     for item in items:
         if not isinstance(item, dict):
             rejected["not_an_object"] += 1
@@ -248,29 +249,32 @@ def parse_points(
         elif time_ms > min(newest_ms, LATEST_MS):
             rejected["future"] += 1
         else:
-            tags = mapping(item.get("tags"))
-            route = tags.get("endpoint")
-            rows.append(
-                (
-                    int(time_ms),
-                    name,
-                    value,
-                    text_of(tags.get("service")),
-                    text_of(route if route is not None else tags.get("url")),
-                    text_of(tags.get("deviceType")),
-                    text_of(item.get("unit")),
-                    text_of(tags.get("caller")),
-                    text_of(tags.get("operation")),
-                    text_of(tags.get("traceId")),
-                    number(tags.get("client_ms")),
-                    observation,
-                )
-            )
-    rows.sort(key=lambda row: row[0])
-    schema = {**POINTS, "at": pl.Int64}
-    columns = zip(*rows, strict=True) if rows else [()] * len(schema)
-    frame = pl.DataFrame(dict(zip(schema, map(list, columns), strict=True)), schema=schema)
-    return frame.with_columns(pl.col("at").cast(UTC_MS)), rejected
+            kept.append((int(time_ms), name, value, mapping(item.get("tags")), item.get("unit")))
+    kept.sort(key=itemgetter(0))
+    times, names, values, tags, units = zip(*kept, strict=True) if kept else ((),) * 5
+    routes = [one.get("endpoint") for one in tags]
+    columns: dict[str, Iterable[Any]] = {
+        "name": names,
+        "value": values,
+        "route": [text_of(one.get("url") if route is None else route) for one, route in zip(tags, routes, strict=True)],
+        "unit": [text_of(unit) for unit in units],
+        "client_ms": [number(one.get("client_ms")) for one in tags],
+        "observation": [observation] * len(kept),
+        **{column: [text_of(one.get(tag)) for one in tags] for column, tag in _TAGS.items()},
+    }
+    at = pl.Series("at", times, dtype=pl.Int64).cast(UTC_MS)
+    frame = pl.DataFrame([at, *(pl.Series(name, columns[name], dtype=POINTS[name]) for name in POINTS if name != "at")])
+    return frame, rejected
+
+
+_TAGS = {
+    "service": "service",
+    "device": "deviceType",
+    "caller": "caller",
+    "operation": "operation",
+    "trace_id": "traceId",
+}
+"""Columns by the tag that they hold."""
 
 
 def read_summary(exchange: Exchange, *, stale_after_s: float) -> Reading[ApmSummary]:

@@ -384,7 +384,7 @@ def _listing(keys: list[str], folders: list[str], following: str | None, *, enco
     return Listing(keys=tuple(keys), folders=tuple(folders), following=following)
 
 
-_TEXT = rb"(?:[\x20-\x25\x27-\x3b\x3d\x3f-\x7e]|&quot;)*+"
+_TEXT = rb"[\x20-\x25\x27-\x3b\x3d\x3f-\x7e]*+(?:&quot;[\x20-\x25\x27-\x3b\x3d\x3f-\x7e]*+)*+"
 _ROOT = re.compile(
     rb'(?:<\?xml version="1\.0" encoding="UTF-8"\?>\n?)?<ListBucketResult(?: xmlns="[A-Za-z0-9:/._-]{1,200}")?>'
 )

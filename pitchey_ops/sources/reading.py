@@ -487,7 +487,10 @@ def _moment(text: str) -> datetime | None:
 
 def from_ms(value: int) -> datetime:
     """Return the UTC time of *value* milliseconds since the epoch, exactly."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=value)
+    return _EPOCH + timedelta(milliseconds=value)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def to_ms(at: datetime) -> int:
