@@ -223,7 +223,7 @@ class Redactor:
             import numpy as np
             import polars as pl
 
-            series = pl.Series([data.translate(_ASCII).decode("ascii")])
+            series = pl.Series([(data if data.isascii() else data.translate(_ASCII)).decode("ascii")])
             found = pl.Series([view]).str.find_many(self._anchors, overlapping=True)
             # one call for the offsets, one for which anchor stands there
             for start in np.unique(found[0].to_numpy()).tolist():

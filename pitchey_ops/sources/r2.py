@@ -526,7 +526,7 @@ def hours_of(window: Window) -> list[datetime]:
 
 def arrival_of(path: str) -> datetime | None:
     """Return when the entry of *path* arrived, None where its id does not begin with that."""
-    found = _ARRIVAL.match(path.rpartition("/")[2])
+    found = _ARRIVAL.match(path, path.rfind("/") + 1)
     return from_ms(int(found.group(1))) if found else None
 
 
@@ -568,7 +568,10 @@ def _usable(exchange: Exchange) -> bool:
 
 def _plain(path: str) -> bool:
     """Tell whether *path* reaches the store as it is: no segment that a client would take as a step."""
-    return len(path) <= 1024 and not any(part in ("", ".", "..") for part in path.split("/"))
+    return len(path) <= 1024 and _STEPS.isdisjoint(path.split("/"))
+
+
+_STEPS = frozenset({"", ".", ".."})
 
 
 def _last_part(folder: str, prefix: str) -> str:

@@ -183,7 +183,12 @@ def safe(part: str) -> str:
 
 
 def _spelled(letter: re.Match[str]) -> str:
-    return "".join(f"~{byte:02x}" for byte in letter.group().encode("utf-8", "replace"))
+    return _spelling(letter.group())
+
+
+@lru_cache(maxsize=256)  # a thousand keys with the same few slashes
+def _spelling(letter: str) -> str:
+    return "".join(f"~{byte:02x}" for byte in letter.encode("utf-8", "replace"))
 
 
 def asked(exchange: Exchange) -> str:
