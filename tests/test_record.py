@@ -30,7 +30,7 @@ from pitchey_ops.evidence.packing import Packing
 from pitchey_ops.evidence.recorder import LINES, Recorder, read_recorded
 from pitchey_ops.evidence.signing import Signer, new_key_pem, opened, pae, read_keys, read_signer
 from pitchey_ops.evidence.verify import verify
-from pitchey_ops.models.exchange import Attempt, Exchange
+from pitchey_ops.models.exchange import Attempt, Exchange, exchange_line, one_line
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 INC = "INC-20261123-100000-abcd"
@@ -176,6 +176,15 @@ def test_evidence_comes_back_exactly_as_it_was(exchanges: list[Exchange]) -> Non
     assert hars.evidence_digest(hars.digests(back, hars.read_salts(data))) == hars.evidence_digest(
         hars.digests(reversed(exchanges), salts)
     )
+
+
+@settings(deadline=None, max_examples=150)
+@given(_EXCHANGES)
+def test_the_quick_writer_writes_what_the_other_writes(exchanges: list[Exchange]) -> None:
+    """Two ways to write a line must not make two kinds of record."""
+    for exchange in exchanges:
+        row = {"record": "exchange", **exchange.to_json(), "salt": "00"}
+        assert exchange_line(row) == one_line(row)
 
 
 def _exchange(key: str = "logs/query/api", body: bytes = b'{"logs":[]}', **changes: object) -> Exchange:

@@ -53,6 +53,8 @@ from pitchey_ops.sources import (
     logs,
     monitoring,
     pagerduty,
+    r2,
+    reading,
     security,
     sentry,
 )
@@ -379,6 +381,61 @@ def test_any_bytes_become_a_page_a_listing_or_a_source_error(body):
     for kind, read in (("text/html", frontend.read_page), ("application/xml", read_listing)):
         with contextlib.suppress(SourceError):
             assert read(asked(answering(text=body, content_type=kind)))
+
+
+_MARKUP = (
+    *("<Contents><Key>k%2F1</Key></Contents>", "<Contents><Size>3</Size><Key>k</Key><Key>l</Key></Contents>"),
+    *("<CommonPrefixes><Prefix>p/</Prefix></CommonPrefixes>", "<Contents></Contents>", "<Contents>t</Contents>"),
+    *("<IsTruncated>true</IsTruncated>", "<IsTruncated>false</IsTruncated>", "<EncodingType>url</EncodingType>"),
+    *("<NextContinuationToken>t+/=</NextContinuationToken>", "<NextContinuationToken></NextContinuationToken>"),
+    *("<Contents><ETag>&quot;a&quot;</ETag><Key>m</Key></Contents>", "<Contents><Key>a&amp;b</Key></Contents>"),
+    *("<Contents><Key/></Contents>", "<Key a='b'>x</Key>", "<!-- c -->", "\n", "é", "]]>", "<a>", "</Key>", "\v", "{"),
+)
+
+
+@hypothesis_settings(max_examples=400, deadline=None)
+@given(
+    head=st.sampled_from(
+        ['<?xml version="1.0" encoding="UTF-8"?>', '<?xml version="1.0" encoding="UTF-8"?>\n', "", " "]
+    ),
+    space=st.sampled_from(["", ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"', ' xmlns=""', ' other="x"']),
+    parts=st.lists(st.sampled_from(_MARKUP), max_size=6),
+    end=st.sampled_from(["", "\n", "\v", "x"]),
+)
+def test_a_listing_is_read_quickly_as_an_xml_parser_reads_it(head, space, parts, end):
+    """Two ways to read a listing must not find two archives."""
+
+    def seen():
+        text = f"{head}<ListBucketResult{space}>{''.join(parts)}</ListBucketResult>{end}"
+        try:
+            return read_listing(asked(answering(text=text, content_type="application/xml")))
+        except SourceError as exc:
+            return str(exc)
+
+    quick = seen()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(r2, "_quick_listing", lambda body: None)
+        assert seen() == quick
+
+
+@hypothesis_settings(max_examples=200, deadline=None)
+@given(
+    value=VALUES,
+    beside=st.sampled_from(
+        ["", "1" * 25, "[NaN]", '"\\ud83d"', '"\\udc00x"', '"a\tb"', "-0", "1e400", "0.1e-7", "01", "é", "["]
+    ),
+)
+def test_long_json_is_read_as_short_json_is(value, beside):
+    """The quick parser reads what the careful one reads, and what only one of them takes is for the careful one."""
+    text = json.dumps([value, 0])[:-2] + (beside or "0") + "]"
+
+    def seen(given):
+        try:
+            return repr(reading.loads(given))
+        except SourceError as exc:
+            return type(exc).__name__
+
+    assert seen(text + " " * 5000) == seen(text)
 
 
 def test_an_xml_bomb_is_refused():
