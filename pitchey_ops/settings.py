@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, time
 from difflib import get_close_matches
 from functools import lru_cache
@@ -45,6 +45,7 @@ SERVICES: dict[str, str] = {
 }
 """Every HTTP source, with where the sandbox serves it below its one origin."""
 
+_OURS = "PITCHEY_OPS_"
 ADDRESSES = ("database_url", "history_url")
 """Addresses that may hold a password."""
 OWN_HISTORY = Path(".service") / "service.sqlite"
@@ -374,20 +375,41 @@ def load(environment: str | None = None, *, overrides: Mapping[str, Any] | None 
     if name not in known:
         raise ConfigError("environment", [f"{name!r}: expected one of {', '.join(known)}"])
     path = home() / "parameters" / "environments" / f"{name}.yaml"
-    values = _read(path)
+    faults: list[str] = []
+    from_files = _from_files(os.environ, faults)
+    given = tuple((variable, value) for variable, value in os.environ.items() if variable.upper().startswith(_OURS))
+    text = _text(path)
+    if faults or overrides:
+        settings = _checked(name, path, text, from_files, overrides or {}, faults)
+    else:
+        settings = _again(name, path, text, given, tuple(from_files.items()))
+    # named by the caller, whatever the variable says
+    return settings.model_copy(update={"environment": name, "history_url": settings.history_url or _own(settings)})
+
+
+def _checked(
+    name: str,
+    path: Path,
+    text: str,
+    from_files: Mapping[str, str],
+    overrides: Mapping[str, Any],
+    found: Sequence[str],
+) -> Settings:
+    """Return the settings that the file *text* and the environment give, with *found* among the faults."""
+    values = _read(path, text)
     faults = [
         f"{key}: a secret may not stand in a file; set PITCHEY_OPS_{key.upper()} instead"
         for key in values
         if key in SECRET_FIELDS
     ]
-    faults += _misspelt(os.environ)
+    faults += [*_misspelt(os.environ), *found]
     values = {key: value for key, value in values.items() if key not in SECRET_FIELDS}
-    values |= _from_files(os.environ, faults)
+    values |= from_files
     declared = values.pop("environment", name)
     if declared != name:
         faults.append(f"environment: the file says {declared!r}, expected {name!r}")
     try:
-        settings = Settings(**{**values, **(overrides or {}), "environment": name})
+        settings = Settings(**{**values, **overrides, "environment": name})
     except ValidationError as exc:
         faults += [_fault(error) for error in exc.errors(include_input=False, include_url=False)]
         settings = None
@@ -396,8 +418,15 @@ def load(environment: str | None = None, *, overrides: Mapping[str, Any] | None 
         settings = None
     if faults or settings is None:
         raise ConfigError(f"{path} and the environment's PITCHEY_OPS_*", faults)
-    # named by the caller, whatever the variable says
-    return settings.model_copy(update={"environment": name, "history_url": settings.history_url or _own(settings)})
+    return settings
+
+
+@lru_cache(maxsize=4)
+def _again(
+    name: str, path: Path, text: str, _given: tuple[tuple[str, str], ...], from_files: tuple[tuple[str, str], ...]
+) -> Settings:
+    """Return what `_checked` does: a service asks several times a run, and all that decides is compared each time."""
+    return _checked(name, path, text, dict(from_files), {}, ())
 
 
 _parsed = lru_cache(maxsize=8)(yaml.safe_load)
@@ -449,13 +478,16 @@ def recorded(row: Mapping[str, Any]) -> Settings:
         raise ConfigError("the recorded settings", faults) from exc
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except OSError as exc:
         raise ConfigError(str(path), [f"cannot be read: {exc.strerror}"]) from exc
     except UnicodeDecodeError as exc:
         raise ConfigError(str(path), [f"is not UTF-8 text (byte {exc.start})"]) from exc
+
+
+def _read(path: Path, text: str) -> dict[str, Any]:
     try:
         values = _parsed(text)
     except yaml.YAMLError as exc:

@@ -344,3 +344,30 @@ def test_what_a_run_records_of_its_settings_is_json(home: Path, monkeypatch: pyt
     assert kept["origin"] == "http://127.0.0.1:8787/"
     assert kept["thresholds"]["p95_ms"] == 2000
     assert set(kept) == set(Settings.model_fields)
+
+
+def test_what_decides_about_settings_is_looked_at_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "parameters" / "environments"
+    folder.mkdir(parents=True)
+    file, secret = folder / "sandbox.yaml", tmp_path / "token"
+    monkeypatch.setenv("PITCHEY_OPS_HOME", str(tmp_path))
+    file.write_text("budget_s: 40\n", encoding="utf-8")
+    secret.write_text("first", encoding="utf-8")
+    monkeypatch.setenv("PITCHEY_OPS_SENTRY_TOKEN_FILE", str(secret))
+    assert load() == load()
+    assert load().budget_s == 40
+    file.write_text("budget_s: 41\n", encoding="utf-8")
+    assert load().budget_s == 41
+    monkeypatch.setenv("PITCHEY_OPS_BUDGET_S", "42")
+    assert load().budget_s == 42
+    assert load(overrides={"archive": "elsewhere"}).archive == Path("elsewhere")
+    assert load().secrets() == ("first",)
+    secret.write_text("second", encoding="utf-8")
+    assert load().secrets() == ("second",)
+    monkeypatch.setenv("PITCHEY_OPS_THRESHOLDS__P95_MS", "7")
+    assert load().thresholds.p95_ms == 7
+    file.write_text("budget_s: none\n", encoding="utf-8")
+    monkeypatch.delenv("PITCHEY_OPS_BUDGET_S")
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="budget_s"):
+            load()
