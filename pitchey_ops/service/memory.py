@@ -8,8 +8,15 @@ import sys
 
 
 def release_memory() -> None:
-    """Collect garbage and have the C library give free pages back, where it can (glibc); a tenth of a second."""
+    """
+    Collect garbage and have the C library give free pages back, where it can (glibc).
+
+    What is there after the first time, modules above all, is not looked at again: it is there to stay, and looking
+    at it takes a tenth of a second.
+    """
     gc.collect()
+    if gc.get_freeze_count() == 0:
+        gc.freeze()
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
