@@ -34,6 +34,8 @@ POSSIBLE = sys.platform == "linux" and hasattr(os, "pidfd_open")
 READY_WITHIN_S = 60.0
 ANSWERS_WITHIN_S = 10.0
 LOOKS_EVERY_S = 0.02
+LOOKS_AGAIN_S = 0.25
+"""While its end is waited for, which wakes whoever waits; another thread may have let the process go meanwhile."""
 
 
 class NoNursery(Exception):
@@ -190,12 +192,9 @@ class ForkedProcess:
     def poll(self) -> int | None:
         """Return its exit code, None while it runs."""
         with self._lock:
-            if self.returncode is None:
-                ended = select.poll()
-                ended.register(self._descriptor, select.POLLIN)
-                if ended.poll(0):
-                    self.returncode = self._nursery.reap(self.pid)
-                    os.close(self._descriptor)
+            if self.returncode is None and self._ended_within(0.0):
+                self.returncode = self._nursery.reap(self.pid)
+                os.close(self._descriptor)
             return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
@@ -211,8 +210,15 @@ class ForkedProcess:
         while (code := self.poll()) is None:
             if deadline is not None and time.monotonic() > deadline:
                 raise subprocess.TimeoutExpired("kernel", timeout or 0.0)
-            time.sleep(LOOKS_EVERY_S)
+            left_s = LOOKS_AGAIN_S if deadline is None else deadline - time.monotonic()
+            self._ended_within(max(0.0, min(LOOKS_AGAIN_S, left_s)))
         return code
+
+    def _ended_within(self, seconds: float) -> bool:
+        """Whether it ended before so long had passed."""
+        ended = select.poll()
+        ended.register(self._descriptor, select.POLLIN)
+        return bool(ended.poll(1000.0 * seconds))
 
     def send_signal(self, number: int) -> None:
         """Send it a signal, unless it ended."""
