@@ -732,3 +732,25 @@ def test_facts_of_a_run_survive_their_way_through_a_step() -> None:
     rich = RunFacts(**{**engine_archive.facts_row(facts()), "start": NOW, "end": NOW, "extra": {"starts": 2}})
     row = json.loads(json.dumps(engine_archive.facts_row(rich)))
     assert engine_archive.facts_of(row) == rich
+
+
+def test_changes_by_others_are_told_once_and_none_is_missed(tmp_path: Path) -> None:
+    place = f"sqlite:///{tmp_path / 'service.sqlite'}"
+    engine, other = db.connect(place), db.connect(place)
+    changes = db.Changes(engine)
+    assert changes.any()
+    assert not changes.any()
+    for writes in (other, engine):  # another connection of this process counts, too
+        with writes.begin() as connection:
+            connection.execute(sa.text("create table if not exists t (n integer)"))
+            connection.execute(sa.text("insert into t values (1)"))
+            assert not changes.any()
+        assert changes.any()
+        assert not changes.any()
+    with db.reading(engine) as connection:
+        connection.execute(sa.text("select * from t"))
+    assert not changes.any()
+    changes.close()
+    assert changes.any()
+    engine.dispose()
+    other.dispose()

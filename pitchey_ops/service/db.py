@@ -13,7 +13,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import import_module
 from importlib.util import find_spec
@@ -119,6 +119,41 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Give a connection that only reads: on SQLite it takes no write lock and sees one consistent state."""
     with engine.connect().execution_options(ops_reading=True) as connection:
         yield connection
+
+
+class Changes:
+    """
+    Tells whether anybody committed since the last look, at a hundredth of what a read costs; for one thread.
+
+    Only SQLite can tell; with PostgreSQL, and where the look fails, it is always said that somebody did.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._connection: sa.Connection | None = None
+        self._seen: int | None = None
+
+    def any(self) -> bool:
+        """Whether there may be something new; what is committed by now and was not told before is told now."""
+        if self._engine.dialect.name != "sqlite":
+            return True
+        try:
+            if self._connection is None:
+                self._connection = self._engine.connect()
+            raw: Any = self._connection.connection.dbapi_connection
+            number = int(raw.execute("PRAGMA data_version").fetchone()[0])
+        except (sqlite3.Error, sa.exc.SQLAlchemyError):
+            self.close()
+            return True
+        before, self._seen = self._seen, number
+        return number != before
+
+    def close(self) -> None:
+        """Give its connection back."""
+        connection, self._connection, self._seen = self._connection, None, None
+        if connection is not None:
+            with suppress(sqlite3.Error, sa.exc.SQLAlchemyError):
+                connection.close()
 
 
 def create(engine: sa.Engine) -> None:

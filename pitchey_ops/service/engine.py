@@ -29,7 +29,7 @@ from ..settings import Settings, load
 from . import db as database
 from . import orders, slack_notes, steps, upload
 from .config import EngineConfig
-from .db import reading, transient, why
+from .db import Changes, is_sqlite, reading, transient, why
 from .engine_json import JsonSerializer, harden
 from .engine_tables import Claim, Fenced, at_step, claim, give_back
 from .handover import NAME, ORDINARY, RUN, UPLOAD, UPLOADS, URGENT, VERSION, open_queue, place_of, sweep, workflow_of
@@ -46,8 +46,11 @@ POLL_S = 0.2
 """How often a queue is looked into; each look costs a core some milliseconds, all day."""
 UPLOADS_POLL_S = 1.0
 """Nobody waits for an upload, and each poll costs a core a few milliseconds."""
-SWEEP_S = 0.1
-"""How often new orders are looked for: one read of an index."""
+SWEEP_S = 0.05
+"""How often it is looked whether there is anything new; PostgreSQL cannot tell, and is asked `SWEEP_READS_S` apart."""
+SWEEP_READS_S = 0.1
+DUE_S = 0.5
+"""How often orders are looked for whose time has come, though nothing changed."""
 RECONCILE_S = 5.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 15.0
 PATIENCE = timedelta(minutes=10)
@@ -318,10 +321,16 @@ class Worker:
     # --- in the background ---------------------------------------------------------------------------------
 
     def _sweeps(self) -> None:
-        for do in self._rounds(SWEEP_S, "hand orders to the queue"):
-            do(lambda: sweep(self.db, DBOS.enqueue_workflow_with_options))
+        changes, owed, swept_s = Changes(self.db), True, 0.0
+        every_s = SWEEP_S if is_sqlite(self.place.url) else SWEEP_READS_S
+        for do in self._rounds(every_s, "hand orders to the queue"):
+            owed = changes.any() or owed  # until it was done without an error
+            if not owed and time.monotonic() - swept_s < DUE_S:
+                continue
+            swept_s = time.monotonic()
+            owed = not do(lambda: sweep(self.db, DBOS.enqueue_workflow_with_options))
             if self.config.upload_url is not None:
-                do(lambda: upload.sweep(self.db, self._enqueue_upload))
+                owed = not do(lambda: upload.sweep(self.db, self._enqueue_upload)) or owed
 
     def _enqueue_upload(self, run_id: str, attempt: int) -> None:
         options: EnqueueOptions = {
@@ -389,19 +398,25 @@ class Worker:
                     if orders.mark(connection, run, unless=there, state="placed", attempts=count):
                         log.warning("%s was in the queue and is not any more; it is handed over again", run)
 
-    def _rounds(self, every_s: float, what: str) -> Iterator[Callable[[Callable[[], Any]], None]]:
-        """Give a function that does things and complains once when they fail, again and again until the end."""
+    def _rounds(self, every_s: float, what: str) -> Iterator[Callable[[Callable[[], Any]], bool]]:
+        """
+        Give a function that does things and complains once when they fail, again and again until the end.
+
+        It returns whether they were done.
+        """
         complained = False
 
-        def do(something: Callable[[], Any]) -> None:
+        def do(something: Callable[[], Any]) -> bool:
             nonlocal complained
             try:
                 something()
                 complained = False
+                return True
             except Exception as exc:
                 if not complained and not self._ending.is_set():
                     log.warning("could not %s: %s; it is tried again", what, why(exc))
                 complained = True
+                return False
 
         while not self._ending.wait(every_s):
             yield do
