@@ -22,11 +22,25 @@ import socket
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 from .._imports import lighten_headless
 from .kernel import OPTIONS, bound, few_threads
+
+KERNELS = (
+    "ipykernel.ipkernel",
+    "ipykernel.zmqshell",
+    "ipykernel.debugger",
+    "tornado.platform.asyncio",
+    "tornado.queues",
+    "IPython.core.debugger",
+    "IPython.core.oinspect",
+    "IPython.core.completerlib",
+    "IPython.extensions.storemagic",
+)
+"""What ipykernel imports only when a kernel begins, so that each would do so anew."""
 
 
 def main() -> None:
@@ -34,8 +48,11 @@ def main() -> None:
     bound()
     lighten_headless()
     few_threads()
-    from ipykernel import ipkernel, zmqshell  # noqa: F401 - each kernel would import them anew
     from ipykernel.kernelapp import IPKernelApp
+
+    for name in KERNELS:
+        with suppress(ImportError):  # of another version of ipykernel
+            importlib.import_module(name)
 
     from ..panels import style
     from ..sources._trust import trusted
