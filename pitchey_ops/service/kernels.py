@@ -26,7 +26,7 @@ from typing import Any
 
 from ..evidence.canonical import canonical
 from ..runbooks.given import VARIABLE
-from ..runbooks.starting import LOG, end_kernel, in_own_loop, kernel_environment, kill, socket_folder, start_kernel
+from ..runbooks.starting import LOG, end_kernel, kernel_environment, kill, socket_folder, start_kernel
 from ..settings import Settings
 from .forking import POSSIBLE, NoNursery, Nursery, provisioner_of
 
@@ -48,6 +48,7 @@ class PooledKernel:
         self._sockets = socket_folder()
         self.log = self._sockets / LOG
         self.manager: Any = None
+        self._client: Any = None
         self._lock = threading.Lock()
         self._ended = False
         forked = None if nursery is None else partial(provisioner_of, nursery, self.log)
@@ -84,7 +85,10 @@ class PooledKernel:
             It does not answer; it is of no use.
         """
         where = json.dumps(str(folder))  # ASCII, and a Python literal, too
-        self._ask(f"import os as _o; _o.environ[{VARIABLE!r}] = {where}; _o.chdir({where}); del _o", TOLD_WITHIN_S)
+        try:
+            self._ask(f"import os as _o; _o.environ[{VARIABLE!r}] = {where}; _o.chdir({where}); del _o", TOLD_WITHIN_S)
+        finally:
+            self._hang_up()
 
     def end(self) -> None:
         """Kill it; what is left of it is removed behind the caller's back. Once is enough."""
@@ -99,32 +103,45 @@ class PooledKernel:
         if self.manager is None:
             shutil.rmtree(self._sockets, ignore_errors=True)
         else:
+            self._hang_up()
             end_kernel(self.manager, self._sockets)
 
     def _ask(self, code: str, within_s: float) -> None:
-        async def ask() -> None:
-            client = self.manager.client()
-            client.start_channels(iopub=False, stdin=False, hb=False, control=False)
-            try:
-                message = client.execute(code, silent=True, store_history=False, allow_stdin=False)
-                waited = 0.0
-                while waited < within_s:
-                    with suppress(Empty):
-                        reply = await client.get_shell_msg(timeout=0.5)
-                        if reply["parent_header"].get("msg_id") == message:
-                            if reply["content"]["status"] != "ok":
-                                raise RuntimeError(f"the kernel refused: {reply['content'].get('ename')}")
-                            return
-                        continue
-                    waited += 0.5
-                    if not self.alive():
-                        raise RuntimeError("the kernel ended before it was ready")
-                raise RuntimeError(f"the kernel did not answer within {within_s:.0f} s")
-            finally:
-                client.stop_channels()
-                self.manager.ops_clients.remove(client)
+        """Have the kernel do *code*; the socket for it stays open until `_hang_up`."""
+        if self._client is None:
+            self._client = _client_of(self.manager)
+        message = self._client.execute(code, silent=True, store_history=False, allow_stdin=False)
+        waited = 0.0
+        while waited < within_s:
+            with suppress(Empty):
+                reply = self._client.shell_channel.get_msg(timeout=0.5)
+                if reply["parent_header"].get("msg_id") == message:
+                    if reply["content"]["status"] != "ok":
+                        raise RuntimeError(f"the kernel refused: {reply['content'].get('ename')}")
+                    return
+                continue
+            waited += 0.5
+            if not self.alive():
+                raise RuntimeError("the kernel ended before it was ready")
+        raise RuntimeError(f"the kernel did not answer within {within_s:.0f} s")
 
-        in_own_loop(ask())
+    def _hang_up(self) -> None:
+        """Close the socket, before its context is: that would wait for it for ever."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.stop_channels()
+
+
+def _client_of(manager: Any) -> Any:
+    """Return a client of a kernel that has its channel for requests alone, and waits without a loop."""
+    import zmq
+    from jupyter_client.blocking.client import BlockingKernelClient
+
+    client = BlockingKernelClient(
+        parent=manager, context=zmq.Context(manager.context), **manager.get_connection_info(session=True)
+    )
+    client.start_channels(iopub=False, stdin=False, hb=False, control=False)
+    return client
 
 
 class KernelPool:
