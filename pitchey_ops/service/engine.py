@@ -132,6 +132,8 @@ class Worker:
             "serializer": JsonSerializer(),
             "enable_otlp": False,
             "log_level": "CRITICAL",
+            # a connection to a file does not break between two looks, of which there are ten a second
+            "db_engine_kwargs": {"pool_pre_ping": not is_sqlite(self.place.queue_url)},
             "max_executor_threads": 8 + 4 * (self.config.runs_at_once + self.config.urgent_at_once),
         }
         DBOS(config=config)
@@ -147,11 +149,10 @@ class Worker:
         del run, upload_run  # found by their names
         self._watch.register()  # before the first run can be taken
         DBOS.launch()
-        for name, places, every_s in (
-            (URGENT, self.config.urgent_at_once, POLL_S),
-            (ORDINARY, self.config.runs_at_once, POLL_S),
-            (UPLOADS, 2, UPLOADS_POLL_S),
-        ):
+        queues = [(URGENT, self.config.urgent_at_once, POLL_S), (ORDINARY, self.config.runs_at_once, POLL_S)]
+        if self.config.upload_url is not None:  # once there it is looked into by every worker
+            queues.append((UPLOADS, 2, UPLOADS_POLL_S))
+        for name, places, every_s in queues:
             DBOS.register_queue(
                 name, worker_concurrency=places, polling_interval_sec=every_s, on_conflict="always_update"
             )

@@ -46,7 +46,9 @@ def work(*, environment: str | None = None) -> int:
     settings, config = _start(environment, hooks=False)
     from . import notify
     from .engine import Worker
+    from .memory import collect_seldom
 
+    collect_seldom()
     ended = _on_signals()
     worker = Worker(settings, config, load_settings=lambda: load(environment))
     worker.start()
