@@ -44,6 +44,12 @@ class ReadyKernel(Protocol):
         ...
 
 
+def get_ready() -> None:
+    """Import what the first run would wait for, half a second of a core."""
+    lighten()
+    import papermill  # noqa: F401
+
+
 def execute(
     context: RunContext,
     notebook: Path,

@@ -158,7 +158,7 @@ class Worker:
             )
         self._watch.start()
         self.kernels.warm(self._settings)
-        for target in (self._sweeps, self._reconciles, self._looks, self._beats):
+        for target in (self._sweeps, self._reconciles, self._looks, self._beats, self._gets_ready):
             thread = threading.Thread(target=target, name=f"ops{target.__name__}", daemon=True)
             thread.start()
 
@@ -320,6 +320,10 @@ class Worker:
             time.sleep(60.0)
 
     # --- in the background ---------------------------------------------------------------------------------
+
+    def _gets_ready(self) -> None:
+        """Have ready what the first run needs; should that fail, the run says why."""
+        _quiet(steps.get_ready)
 
     def _sweeps(self) -> None:
         changes, owed, swept_s = Changes(self.db), True, 0.0

@@ -26,6 +26,7 @@ from ..evidence.ledger import Head
 from ..evidence.packing import Packing
 from ..models.outcome import Outcome
 from ..runbooks.execute import execute
+from ..runbooks.execute import get_ready as get_ready_to_execute
 from ..runbooks.lifecycle import Built, Order, Prepared, archive_of, build, packing, prepare, remaining_s
 from ..settings import Settings, load
 from . import engine_archive, incidents, notify, orders
@@ -50,6 +51,14 @@ class Parts:
     config: EngineConfig
     kernels: KernelPool
     settings: Callable[[], Settings] = load
+
+
+def get_ready() -> None:
+    """Import and make what the first run would wait for."""
+    from ..reports import page
+
+    get_ready_to_execute()
+    page.get_ready()
 
 
 def plan(parts: Parts, run_id: str) -> dict[str, Any]:
@@ -324,6 +333,7 @@ __all__ = [
     "archive",
     "flush_all",
     "flush_timeline",
+    "get_ready",
     "head_of",
     "plan",
     "run",
