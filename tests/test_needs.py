@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from pitchey_ops.drills.play import evidence
 from pitchey_ops.findings import catalogue
+from pitchey_ops.findings._once import once
 from pitchey_ops.findings.case import Case
 from pitchey_ops.frames import Frames
 from pitchey_ops.models.observation import AnyObservation, Coverage, Observed, Unavailable
@@ -148,3 +152,63 @@ def test_a_reason_that_many_probes_share_is_told_once() -> None:
         "1 observed, 1 unavailable, 4 not configured; "
         f"activity, blocking, connections and 1 more: {unset}; sizes: no answer in 5 s"
     )
+
+
+def _case() -> Case:
+    window = Window(start=NOW - timedelta(hours=1), end=NOW)
+    return Case(window=window, now=NOW, frames=Frames(window=window), observations={}, settings=load("sandbox"))
+
+
+def test_what_several_rules_ask_is_looked_for_once_in_each_case() -> None:
+    """Rules are looked at two at a time: the second one waits for the answer, and another case has one of its own."""
+    looks: list[Case] = []
+    begun = threading.Event()
+
+    @once
+    def look(case: Case) -> int:
+        looks.append(case)
+        begun.wait(0.2)
+        return len(looks)
+
+    first, second = _case(), _case()
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(look, [first] * 8))
+    assert answers == [1] * 8
+    assert (look(second), look(second), look(first)) == (2, 2, 1)
+    assert [case is first for case in looks] == [True, False]
+
+
+def test_what_raised_is_looked_for_again() -> None:
+    """An error is no answer to keep: each rule that asks is told as one that failed."""
+    looks: list[Case] = []
+
+    @once
+    def look(case: Case) -> int:
+        looks.append(case)
+        raise KeyError("nothing")
+
+    case = _case()
+    for _ in range(2):
+        with pytest.raises(KeyError):
+            look(case)
+    assert len(looks) == 2
+
+
+def test_rules_beside_one_another_find_what_they_find_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order in which two threads get on must not show in a report."""
+    found = evidence("bad_deployment", runbooks=["outage"], entries=20_000)
+
+    def told() -> str:
+        answers = found.answers
+        frames, observations = answers.asked.frames, answers.asked.observations
+        case = Case(
+            window=answers.window, now=answers.asked.now, frames=frames, observations=observations,
+            settings=found.settings,
+        )  # fmt: skip
+        return repr(analyse(case, RUNBOOKS["outage"]))
+
+    together = [told() for _ in range(3)]
+    monkeypatch.setattr("pitchey_ops.runbooks.analyse.AT_A_TIME", 1)
+    alone = told()
+    assert "bad_deployment" in alone
+    assert together == [alone] * 3

@@ -247,7 +247,7 @@ def test_services_that_follow_the_contract_on_ports_of_their_own_are_enough(
             seen = {source.name: source.status for source in run.analysis.sources}
             assert run.analysis.verdict.cause == "bad_deployment", (name, run.analysis.verdict)
             assert set(seen.values()) - {"observed", "no_data", "blind"} <= {"not_configured"}, seen
-            asked = {str(e.url).split("/")[2] for e in run._exchanges if e.kind == "http"}
+            asked = {str(e.url).split("/")[2] for e in run.exchanges if e.kind == "http"}
             assert asked == {server.url.split("/")[2] for server in servers}
 
 

@@ -88,8 +88,15 @@ def series_of(frames: Frames) -> Iterator[Series]:
 
 def _ms(frame: pl.DataFrame, column: str = "at") -> Floats:
     times = frame[column]
-    whole = times.to_physical() if times.dtype == UTC_MS else times.dt.epoch("ms")
-    return whole.to_numpy().astype(np.float64)
+    if times.null_count() or times.is_empty():
+        whole = times.to_physical() if times.dtype == UTC_MS else times.dt.epoch("ms")
+        return whole.to_numpy().astype(np.float64)
+    return times.to_numpy().astype("datetime64[ms]").astype(np.int64).astype(np.float64)
+
+
+def _floats(frame: pl.DataFrame, column: str) -> Floats:
+    """Return a column of numbers; what is null is not a number."""
+    return frame[column].to_numpy().astype(np.float64)
 
 
 def _parts(frame: pl.DataFrame, key: str, *columns: str) -> Callable[[str], pl.DataFrame]:
@@ -153,7 +160,7 @@ def _smooth(values: Floats) -> Floats:
 
 
 def _observed(frame: pl.DataFrame) -> tuple[str, ...]:
-    return tuple(frame["observation"].drop_nulls().unique().sort().to_list()[:12])
+    return tuple(sorted(name for name in frame["observation"].unique().to_list() if name is not None)[:12])
 
 
 def _top(frame: pl.DataFrame, key: str) -> list[str]:
@@ -204,9 +211,10 @@ def _failing(logs: pl.DataFrame, seen_from: Mapping[str, datetime]) -> Iterator[
         rows_of = _parts(asked, key, "at", "status", "observation")
         for value in _top(asked, key):
             mine = rows_of(value)
-            of = bins.counts(_ms(mine))
-            for what, wrong in (("failing", pl.col("status") >= 500), ("denied", pl.col("status").is_in([401, 403]))):
-                hits = bins.counts(_ms(mine.filter(wrong)))
+            at, status = _ms(mine), mine["status"].to_numpy()
+            of = bins.counts(at)
+            for what, wrong in (("failing", status >= 500), ("denied", (status == 401) | (status == 403))):
+                hits = bins.counts(at[wrong])
                 if hits.any():
                     yield from _share(f"{what}:{value}", bins, hits, of, mine, value if key == "service" else None)
 
@@ -282,10 +290,10 @@ def _edge(edge: pl.DataFrame) -> Iterator[Series]:
     rows_of = _parts(good, "route", "at", "status", "requests", "observation")
     for route in (None, *busiest, *worst):
         mine = good if route is None else rows_of(route)
-        requests = mine["requests"].to_numpy().astype(np.float64)
-        of = bins.counts(_ms(mine), requests)
-        bad = mine.filter(pl.col("status") >= 500)
-        hits = bins.counts(_ms(bad), bad["requests"].to_numpy().astype(np.float64))
+        at, requests = _ms(mine), _floats(mine, "requests")
+        of = bins.counts(at, requests)
+        bad = mine["status"].to_numpy() >= 500
+        hits = bins.counts(at[bad], requests[bad])
         if hits.any():
             yield from _share(f"edge_5xx:{route or 'all'}", bins, hits, of, mine, None)
         if route is None:
@@ -356,10 +364,12 @@ def _spans(spans: pl.DataFrame) -> Iterator[Series]:
 
 def _level(symptom: str, rows: pl.DataFrame, column: str, unit: str, service: str | None) -> Iterator[Series]:
     """One value a bin where there are many rows (median and 90th percentile), else the rows as they are."""
-    good = rows.filter(pl.col(column).is_finite()).sort("at", maintain_order=True)
-    if good.height < LEAST_ROWS:
+    at, values = _ms(rows), _floats(rows, column)
+    good = np.flatnonzero(np.isfinite(values))
+    if good.size < LEAST_ROWS:
         return
-    at, values = _ms(good), good[column].to_numpy().astype(np.float64)
+    good = good[np.argsort(at[good], kind="stable")]
+    at, values = at[good], values[good]
     pause = float(np.median(np.diff(np.unique(at)))) if np.unique(at).size > 1 else 0.0
     ids = _observed(rows)
     if pause >= 20e3:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from ._once import once
 from .case import Case, observation_ids
 
 FAILED_FROM = 500
@@ -50,6 +51,7 @@ class Requests:
         )
 
 
+@once
 def requests(case: Case) -> Requests | None:
     """
     Return the requests of *case*, or None when no vantage point saw any inside the window.
@@ -69,6 +71,7 @@ def requests(case: Case) -> Requests | None:
     return logged(case)
 
 
+@once
 def logged(case: Case) -> Requests | None:
     """Return the requests that the logs tell of, or None when they tell of none inside the window."""
     frame = case.bad_requests

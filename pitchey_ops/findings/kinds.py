@@ -227,6 +227,8 @@ def kinds(case: Case) -> RuleResult:
     in_words = claimed
     claimed = claimed | watching
     for kind, match in matched.values():
+        if match.sum() < ENTRIES_MIN:
+            continue
         mine = errors.filter(match)
         hits = mine.filter(pl.col("at") >= since)
         expected = usual.expected(mine.filter(pl.col("at") < since), hits)

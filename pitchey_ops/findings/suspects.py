@@ -357,13 +357,17 @@ class Witnesses:
         timed = np.where(
             (tested.features["kind"].to_numpy() == "error")[:, None], log_bayes_factor_if_new(tested), tested.log_bf
         )
-        for (service,), of_service in table.group_by("service", maintain_order=True):
+        log_bf, rows, owns = table["log_bf"].to_numpy(), table["row"].to_numpy(), table["own"].to_numpy()
+        by_service: dict[str, dict[str, list[int]]] = {}
+        for place, (service, kind) in enumerate(table.select("service", "kind").iter_rows()):
+            by_service.setdefault(service, {}).setdefault(kind, []).append(place)
+        for service, by_kind in by_service.items():
             kinds, curves = [], []
-            for _, of_kind in of_service.group_by("kind", maintain_order=True):
-                kinds.append(float(log_mean_exp(of_kind["log_bf"].to_numpy())))
-                own = of_kind.filter("own")["row"].to_numpy()
+            for places in map(np.array, by_kind.values()):
+                kinds.append(float(log_mean_exp(log_bf[places])))
+                own = rows[places[owns[places]]]
                 curves += [log_mean_exp(timed[own], axis=0)] if own.size else []
-            top = of_service.row(0, named=True)
+            top = table.row(next(iter(by_kind.values()))[0], named=True)
             verb = "now" if top["rises"] else "no longer"
             what = {"call": "calls", "error": "logs", "pattern": "logs"}[top["kind"]]
             weight = float(log_mean_exp(np.array(kinds)))

@@ -9,6 +9,7 @@ import polars as pl
 
 from ..models.finding import Finding, NotChecked, RuleResult, Severity, Signal
 from ..models.report import Impact
+from ._once import once
 from ._requests import Requests, requests, spans, z_score
 from .case import Case
 from .refused import refusals
@@ -36,6 +37,7 @@ ROUTE_SHARE = 0.1
 """A route counts as affected from this failing share."""
 
 
+@once
 def users(case: Case) -> RuleResult:
     """
     Compare the failing share of requests after the onset with before.
