@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from pitchey_ops import frames
 from pitchey_ops.benchmarks import attacks as bench
 from pitchey_ops.findings._clients import parse_address, why_never_blocked
-from pitchey_ops.findings._payloads import payload_kinds, payloads
+from pitchey_ops.findings._payloads import ascii_only, payload_kinds, payloads
 from pitchey_ops.findings.attacks import EMPTY_SCHEMA, attack_findings, attackers, block_list, indicators
 from pitchey_ops.models.finding import NotChecked
 from pitchey_ops.models.window import Window
@@ -104,6 +104,27 @@ def test_payloads_are_told_by_kind(kind: str) -> None:
     """The kind decides what the responder looks at next."""
     missed = [text for text in PAYLOADS[kind] if kind not in payload_kinds(text)]
     assert missed == []
+
+
+@pytest.mark.parametrize("text", ["x=String.fromCharCode(88,83)", "el.innerHTML = 1", "string . fromcharcode (1)"])
+def test_an_expression_goes_on_after_a_class_that_ends_with_a_bracket(text: str) -> None:
+    """What stands behind ``[.\\[]`` in the same expression was read as part of the class, and never matched."""
+    assert payload_kinds(text) == ("xss",)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "wanted"),
+    [
+        (r"a[.\[]\s", r"a[.\[][ \t-\r]"),
+        (r"[]\s]\s", r"[] \t-\r][ \t-\r]"),
+        (r"[^]\s]\s", r"[^] \t-\r][ \t-\r]"),
+        (r"[a\\]\s", r"[a\\][ \t-\r]"),
+        (r"[[]\b", r"[\[](?-u:\b)"),
+    ],
+)
+def test_a_class_ends_at_its_bracket(pattern: str, wanted: str) -> None:
+    """Inside of a class the shorthands stand without brackets of their own, outside with them."""
+    assert ascii_only(pattern) == wanted
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,10 @@ is taken for anything at all: less is then asked of a text, and never too much.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeAlias
 
 SPELLINGS_MOST = 24
@@ -26,6 +28,9 @@ FOREIGN = "\x80"
 KIN = "ſ\u212a"
 """Characters that are no ASCII, and to an expression the capital or small ones of two that are."""
 _NOTHING = frozenset({""})
+_PLAIN = re.compile(r"[A-Za-z0-9 _'\"<>=:;,/@#%&~!-]+(?![*+?{])", re.ASCII)
+"""Characters that stand for themselves, with none after them that says how often the last of them comes."""
+_TIMES = ("*", "+", "?", "{")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,10 @@ def branches(pattern: str) -> tuple[str, ...]:
     flags, rest = "", pattern
     if rest.startswith("(?") and set(rest[2 : (end := rest.find(")"))]) <= set("imsu-"):
         flags, rest = rest[: end + 1], rest[end + 1 :]
-    return tuple(flags + one for one in _alternatives(rest))
+    try:
+        return tuple(flags + one for one in _alternatives(rest))
+    except _Unread:
+        return (pattern,)
 
 
 def _alternatives(pattern: str) -> list[str]:
@@ -106,9 +114,13 @@ def _alternatives(pattern: str) -> list[str]:
 
 def _class_end(pattern: str, at: int) -> int:
     """Return where the class ends that begins at *at*."""
-    at += 2 if pattern[at + 1 : at + 2] != "^" else 3  # a bracket that comes first is one of its characters
-    while pattern[at - 1 : at + 1] == "\\]" or pattern[at] != "]":
-        at += 1
+    at += 2 if pattern[at + 1 : at + 2] == "^" else 1
+    first = True
+    while at < len(pattern) and (pattern[at] != "]" or first):  # a bracket that comes first is one of its characters
+        if pattern[at] == "[":
+            raise _Unread  # a class within a class, or one by its name
+        at += 2 if pattern[at] == "\\" else 1
+        first = False
     return at
 
 
@@ -167,6 +179,10 @@ class _Reader:
         return _row(parts)
 
     def _one(self) -> _Part:
+        plain = _PLAIN.match(self.pattern, self.at)
+        if plain is not None:
+            self.at = plain.end()
+            return _Part(frozenset({plain.group().lower()}), None)
         char = self._next()
         special: dict[str, Callable[[], _Part]] = {"(": self._group, "[": self._class, "\\": self._escape}
         if char in special:
@@ -221,6 +237,8 @@ class _Reader:
         return _either([_letter(char) for char in sorted(chars)])
 
     def _repeated(self, part: _Part) -> _Part:
+        if self.pattern[self.at : self.at + 1] not in _TIMES:
+            return part
         least, most = self._times()
         if self._take("?") and least == most == 1:
             least = 0
@@ -264,6 +282,7 @@ class _Reader:
         return self.pattern[start : self.at]
 
 
+@cache
 def _letter(char: str) -> _Part:
     if char.isascii():
         return _Part(frozenset({char.lower()}), None)
@@ -298,7 +317,7 @@ def _row(parts: list[_Part]) -> _Part:
         run = part.spellings if part.spellings is not None else _NOTHING
     if whole:
         return _Part(run, None)
-    known = tuple(one for one in (*asked, _word(run)) if one is not None)
+    known = tuple(dict.fromkeys(one for one in (*asked, _word(run)) if one is not None))
     return _Part(None, Every(known) if len(known) > 1 else known[0] if known else None)
 
 

@@ -14,10 +14,12 @@ or was encrypted cannot be seen here; no hit therefore never means "no attack".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 import polars as pl
+
+from ._sieve import Sieve
 
 HEAD_CHARS: Final = 4096
 TAIL_CHARS: Final = 1024
@@ -313,7 +315,7 @@ def ascii_only(pattern: str) -> str:
     r"""The pattern with ``\w \d \s \b`` for ASCII only: a tenth of the automaton, and Unicode needs none of it."""
     out: list[str] = []
     in_class = False
-    at = 0
+    at = opened = 0
     while at < len(pattern):
         char = pattern[at]
         pair = pattern[at : at + 2]
@@ -330,10 +332,10 @@ def ascii_only(pattern: str) -> str:
             at += 2
             continue
         if char == "[" and not in_class:
-            in_class = True
+            in_class, opened = True, at + (2 if pattern[at + 1 : at + 2] == "^" else 1)
         elif char == "[":
             char = r"\["
-        elif char == "]" and out and in_class and not pattern[:at].endswith(("[", "[^")):
+        elif char == "]" and in_class and at > opened:  # one that comes first is a character of the class
             in_class = False
         out.append(char)
         at += 1
@@ -355,23 +357,28 @@ def may_hold_payload(text: pl.Expr, *, prose: bool = False) -> pl.Expr:
     ) | (text.str.len_chars() != text.str.len_bytes()).fill_null(False)
 
 
-def _columns(raw: pl.Expr, where: pl.Expr) -> Mapping[str, pl.Expr]:
-    """Columns ``strong_KIND`` and ``weak_KIND`` for text *raw* found at *where* (url, agent, text, message)."""
-    plain = pl.col("_plain")
-    loud = where == "message"
-    out: dict[str, pl.Expr] = {}
-    for kind, patterns in _STRONG.items():
-        hit = plain.str.contains(_either(patterns))
-        if kind == "ssrf":
-            outside = plain.str.contains(_either(_STRONG["ssrf"][:2] + _STRONG["ssrf"][3:4]))
-            hit = pl.when(loud).then(outside).otherwise(hit)
-        out[f"strong_{kind}"] = hit
-    for kind, patterns in _WEAK.items():
-        out[f"weak_{kind}"] = plain.str.contains(_either(patterns)) & ~loud
-    out["strong_command_injection"] = out["strong_command_injection"] | (
-        ~loud & (pl.col("_decoded").str.contains(_NEW_LINE_COMMAND) | plain.str.contains(_QUOTED_COMMAND))
-    )
-    out["strong_crlf_injection"] = pl.col("_decoded").str.contains(_CRLF) & ~loud
+_OUTSIDE: Final = _STRONG["ssrf"][:2] + _STRONG["ssrf"][3:4]
+_OF_PLAIN: Final = Sieve(
+    {
+        **{f"strong_{kind}": _either(patterns) for kind, patterns in _STRONG.items()},
+        **{f"weak_{kind}": _either(patterns) for kind, patterns in _WEAK.items()},
+        "outside": _either(_OUTSIDE),
+        "quoted": _QUOTED_COMMAND,
+    }
+)
+_OF_DECODED: Final = Sieve({"new_line": _NEW_LINE_COMMAND, "crlf": _CRLF})
+
+
+def _columns(seen: pl.DataFrame) -> dict[str, pl.Series]:
+    """Columns ``strong_KIND`` and ``weak_KIND`` of texts (``_plain``, ``_decoded``) found at ``where``."""
+    plain, decoded_ = _OF_PLAIN.on(seen["_plain"]), _OF_DECODED.on(seen["_decoded"])
+    loud = seen["where"] == "message"
+    out = {f"strong_{kind}": plain.matches(f"strong_{kind}") for kind in _STRONG}
+    out["strong_ssrf"] = plain.matches("outside").zip_with(loud, out["strong_ssrf"])
+    for kind in _WEAK:
+        out[f"weak_{kind}"] = plain.matches(f"weak_{kind}") & ~loud
+    out["strong_command_injection"] |= ~loud & (decoded_.matches("new_line") | plain.matches("quoted"))
+    out["strong_crlf_injection"] = decoded_.matches("crlf") & ~loud
     return out
 
 
@@ -416,8 +423,8 @@ def payloads(texts: pl.DataFrame) -> pl.DataFrame:
         worth.with_columns(bare.alias("_bare"))
         .with_columns(decoded(pl.col("_bare")).alias("_decoded"))
         .with_columns(flattened(pl.col("_decoded")).str.replace_all(_REDIRECT_HOME, "&").alias("_plain"))
-        .with_columns(**_columns(raw, where))
     )
+    seen = seen.with_columns(**_columns(seen))
     strong = [pl.when(pl.col(f"strong_{kind}")).then(pl.lit(kind)).otherwise(None) for kind in KINDS]
     weak = [
         pl.when(pl.col(f"weak_{kind}") & ~pl.col(f"strong_{kind}")).then(pl.lit(kind)).otherwise(None) for kind in _WEAK
