@@ -143,6 +143,28 @@ def test_a_hundred_events_are_counted_and_the_tail_is_deleted() -> None:
     assert after == {"methods": {"DELETE": 1, "POST": 1}, "left": []}
 
 
+def test_half_of_a_hundred_are_enough_once_nothing_else_is_waited_for() -> None:
+    """A sample's second half must not be what a responder waits for; it is still a sample, and says how large."""
+    kept = Kept()
+    with played(("success", 70), ("scriptThrewException", 30)) as platform:
+
+        async def work() -> AnyObservation:
+            channel, given = asking(platform.url, kept=kept)
+            channel.hurry()
+            try:
+                return await LiveTail(channel, given, Window(start=NOON - timedelta(hours=1), end=NOON)).tail()
+            finally:
+                await channel.close()
+
+        seen = run(work())
+        after = at_the_api(platform.url)
+    value: TailSeen = value_of(seen)
+    sent = json.loads(kept.exchanges[0].body)
+    assert (sent["ended"], sent["deleted"], after["left"]) == ("enough", True, [])
+    assert value.events == _tail.EVENTS_LEAST == 50
+    assert sum(value.outcomes.values()) == 50
+
+
 def test_a_quiet_worker_is_no_data_within_a_tenth_of_the_budget() -> None:
     """Nobody waits 30 s for nothing, and nothing is not called good."""
     kept = Kept()

@@ -192,7 +192,7 @@ class LiveChannel:
         for one in self._owned:
             one.close()
         if self._worker is not None:
-            self._worker.shutdown(wait=False)
+            self._worker.shutdown()  # what it writes down belongs to this run
             self._worker = None
         for connection in (one for many in self._wires.values() for one in many):
             connection.abort()
