@@ -321,7 +321,7 @@ def _tidy_notebook(prepared: Prepared) -> None:
             marks["status"] = "pending"
     document.get("metadata", {}).get("papermill", {}).pop("input_path", None)
     document.get("metadata", {}).get("papermill", {}).pop("output_path", None)
-    with_marks, pictures = _without_pictures(json.dumps(document, ensure_ascii=False), prepared.context.folder)
+    with_marks, pictures = _without_pictures(document, prepared.context.folder)
     text = redactor_of(prepared.settings).body(with_marks.encode(), "application/json").decode()
     for mark, picture in pictures.items():
         text = text.replace(mark, picture)
@@ -332,16 +332,26 @@ PNG_SIGNATURE = "iVBORw0KGgo"
 """How a PNG begins, in base64."""
 
 
-def _without_pictures(text: str, folder: Path) -> tuple[str, dict[str, str]]:
-    """Return *text* with a mark for each picture that a panel of the run made, and what each mark stands for."""
-    found: dict[str, str] = {}
-    for number, panel in enumerate(sorted((folder / "panels").glob("*.json"))):
+def _without_pictures(document: Mapping[str, Any], folder: Path) -> tuple[str, dict[str, str]]:
+    """
+    Return *document* as JSON with a mark for each picture that was drawn, and what each mark stands for.
+
+    Pictures are those that a panel of the run made, and outputs that are one as a whole.
+    """
+    pictures: list[Any] = [
+        output.get("data", {}).get("image/png")
+        for cell in document.get("cells", ())
+        for output in cell.get("outputs", ())
+    ]
+    for panel in sorted((folder / "panels").glob("*.json")):
         with suppress(OSError, ValueError, AttributeError):
-            picture = json.loads(panel.read_bytes()).get("png")
-            if picture.startswith(PNG_SIGNATURE) and picture in text:
-                mark = f"(picture {number} {''.join(secrets.choice(ascii_lowercase) for _ in range(16))})"
-                found[mark] = picture
-                text = text.replace(picture, mark)
+            pictures.append(json.loads(panel.read_bytes()).get("png"))
+    text, found = json.dumps(document, ensure_ascii=False), {}
+    for number, picture in enumerate(pictures):
+        if isinstance(picture, str) and picture.startswith(PNG_SIGNATURE) and picture in text:
+            mark = f"(picture {number} {''.join(secrets.choice(ascii_lowercase) for _ in range(16))})"
+            found[mark] = picture
+            text = text.replace(picture, mark)
     return text, found
 
 
