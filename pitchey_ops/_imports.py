@@ -36,7 +36,7 @@ def lighten_headless() -> None:
     """
     global _headless
     lighten()
-    gc.set_threshold(100_000, 50, 50)
+    gc.set_threshold(1_000_000, 50, 50)
     _headless = True
     for name in UNNEEDED_HEADLESS:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]
