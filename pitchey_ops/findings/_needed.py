@@ -30,6 +30,7 @@ KIN = "ſ\u212a"
 _NOTHING = frozenset({""})
 _PLAIN = re.compile(r"[A-Za-z0-9 _'\"<>=:;,/@#%&~!-]+(?![*+?{])", re.ASCII)
 """Characters that stand for themselves, with none after them that says how often the last of them comes."""
+_FLAGS = re.compile(r"\(\?[a-zA-Z-]+\)")
 _TIMES = ("*", "+", "?", "{")
 
 
@@ -97,6 +98,8 @@ def _alternatives(pattern: str) -> list[str]:
         elif char == "[":
             at = _class_end(pattern, at)
         elif char == "(":
+            if _FLAGS.match(pattern, at):
+                raise _Unread  # they hold for all alternatives that follow
             depth += 1
         elif char == ")":
             depth -= 1
