@@ -680,8 +680,9 @@ def put(lines: tuple[Line, ...]) -> list[str | None]:
     assert texts.height == len(lines)
     found: list[str | None] = [None] * len(lines)
     claimed = pl.Series([False] * len(lines))
+    fits = kinds._fits(texts)
     for kind in kinds.KINDS:
-        mine = kinds._mask(texts, kind) & ~claimed
+        mine = fits(kind) & ~claimed
         claimed = claimed | mine
         for place in mine.arg_true():
             found[place] = kind.signal

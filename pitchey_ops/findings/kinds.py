@@ -190,13 +190,9 @@ def kinds(case: Case) -> RuleResult:
     stores = errors.select(_of_stores()).get_column("chosen")
     elsewhere = errors.get_column("text").str.contains(OTHER_STORE).fill_null(value=False)
     guessed = errors.get_column("ip").is_in(_guessers(case)).fill_null(value=False)
-    tells_of = told_by(errors.get_column("text"))
+    fits = _fits(errors)
     for kind in KINDS:
-        match = tells_of(kind) & ~claimed
-        if kind.frontend is not None:
-            match = match & (errors.get_column("frontend") == kind.frontend)
-        if kind.level == "error":
-            match = match & errors.get_column("hard")
+        match = fits(kind) & ~claimed
         if kind.signal in OWN_TROUBLE:
             match = match & ~watching
         if kind.signal == "worker_limits":
@@ -757,6 +753,19 @@ def _texts(logs: pl.DataFrame) -> pl.DataFrame:
         visit=pl.col("status").is_not_null() & pl.col("url").is_not_null(),
         hard=pl.col("level").is_in(list(HARD)),
     )
+
+
+def _fits(errors: pl.DataFrame) -> Callable[[Kind], pl.Series]:
+    """Return what tells of a kind which of *errors* (`_texts`) are of it."""
+    tells_of = told_by(errors.get_column("text"))
+
+    def fits(kind: Kind) -> pl.Series:
+        match = tells_of(kind)
+        if kind.frontend is not None:
+            match = match & (errors.get_column("frontend") == kind.frontend)
+        return match & errors.get_column("hard") if kind.level == "error" else match
+
+    return fits
 
 
 def _is_over(hits: pl.DataFrame, case: Case) -> bool:
