@@ -274,7 +274,8 @@ def jump(folder: Path) -> Tally | None:
             if not until(lambda: bool(world.at("run")), 300, every_s=0.005):
                 tally.faults.append("no run began")
                 break
-            shift.write_bytes(struct.pack("=q", seconds))
+            with shift.open("r+b") as file:  # in place: who reads it from memory while it is empty dies of that
+                file.write(struct.pack("=q", seconds))
             tally.kills["clock set"] += 1
             if not until(lambda: world.finished(runs), 300):
                 tally.faults.append(f"{runs[-1]} came to no end after {seconds:+,} s")
