@@ -8,7 +8,6 @@ with it, so that its process group can be killed at any time.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import select
@@ -33,7 +32,6 @@ POSSIBLE = sys.platform == "linux" and hasattr(os, "pidfd_open")
 """Elsewhere a kernel does not end with its parent, and forking after imports is not safe."""
 READY_WITHIN_S = 60.0
 ANSWERS_WITHIN_S = 10.0
-LOOKS_EVERY_S = 0.02
 LOOKS_AGAIN_S = 0.25
 """While its end is waited for, which wakes whoever waits; another thread may have let the process go meanwhile."""
 
@@ -257,9 +255,3 @@ class ForkProvisioner(LocalProvisioner):  # type: ignore[misc]
         self.pgid = None  # it makes a group of its own in a moment, of its own number
         self.cwd = cwd
         return self.connection_info  # type: ignore[no-any-return]
-
-    async def wait(self) -> int | None:
-        """Return its exit code when it ended; `LocalProvisioner` looks after it ten times a second, which is long."""
-        while self.has_process and await self.poll() is None:
-            await asyncio.sleep(LOOKS_EVERY_S)
-        return await super().wait()  # type: ignore[no-any-return]
