@@ -31,6 +31,7 @@ from pitchey_ops.evidence.recorder import LINES, Recorder, read_recorded
 from pitchey_ops.evidence.signing import Signer, new_key_pem, opened, pae, read_keys, read_signer
 from pitchey_ops.evidence.verify import verify
 from pitchey_ops.models.exchange import Attempt, Exchange, exchange_line, one_line
+from pitchey_ops.runbooks.lifecycle import Order, _tidy_notebook, prepare
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 INC = "INC-20261123-100000-abcd"
@@ -608,3 +609,33 @@ def test_the_key_for_hashes_is_the_archives_own(tmp_path: Path) -> None:
     assert one.redaction_key() == one.redaction_key() != two.redaction_key()
     assert (tmp_path / "a" / ".redaction-key").stat().st_mode & 0o077 == 0
     assert STAGING not in {p.name for p in (tmp_path / "a").iterdir()}
+
+
+def test_a_notebook_keeps_its_pictures_and_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures are not searched for secrets, which takes long; all beside them is, and they come back to the byte."""
+    secret = "s3cr3t-of-the-notebook-77af"
+    monkeypatch.setenv("PITCHEY_OPS_ARCHIVE", str(tmp_path / "archive"))
+    monkeypatch.setenv("PITCHEY_OPS_API_TOKEN", secret)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    prepared = prepare(Order(runbook="outage"), stage=lambda _: folder)
+    panel, shown = (base64.b64encode(b"\x89PNG\r\n\x1a\n" + os.urandom(9_000)).decode() for _ in range(2))
+    (folder / "panels").mkdir()
+    (folder / "panels" / "001-a.json").write_text(json.dumps({"png": panel}), encoding="utf-8")
+    (folder / "panels" / "002-b.json").write_text(json.dumps({"png": secret}), encoding="utf-8")
+    outputs = [
+        {"output_type": "display_data", "data": {"text/html": f"<img src='data:image/png;base64,{panel}'> {secret}"}},
+        {"output_type": "display_data", "data": {"image/png": shown, "text/plain": f"token {secret}"}},
+        {"output_type": "display_data", "data": {"image/png": base64.b64encode(secret.encode() * 3).decode()}},
+    ]
+    cell = {"cell_type": "code", "metadata": {}, "source": "", "execution_count": 1, "outputs": outputs}
+    path = folder / "notebook.ipynb"
+    path.write_text(json.dumps({"cells": [cell], "metadata": {}}), encoding="utf-8")
+    _tidy_notebook(prepared)
+    text = path.read_text(encoding="utf-8")
+    kept = json.loads(text)["cells"][0]["outputs"]
+    assert f"base64,{panel}'" in kept[0]["data"]["text/html"]
+    assert kept[1]["data"]["image/png"] == shown
+    assert secret not in text
+    assert base64.b64encode(secret.encode() * 3).decode() not in text
+    assert "(picture" not in text
