@@ -735,6 +735,7 @@ def test_facts_of_a_run_survive_their_way_through_a_step() -> None:
 
 
 def test_changes_by_others_are_told_once_and_none_is_missed(tmp_path: Path) -> None:
+    """An order that is not noticed waits for ever; one that is looked for all day costs a core."""
     place = f"sqlite:///{tmp_path / 'service.sqlite'}"
     engine, other = db.connect(place), db.connect(place)
     changes = db.Changes(engine)

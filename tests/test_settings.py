@@ -347,6 +347,7 @@ def test_what_a_run_records_of_its_settings_is_json(home: Path, monkeypatch: pyt
 
 
 def test_what_decides_about_settings_is_looked_at_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are kept between two looks; a new file, variable or secret must hold for the very next run."""
     folder = tmp_path / "parameters" / "environments"
     folder.mkdir(parents=True)
     file, secret = folder / "sandbox.yaml", tmp_path / "token"
