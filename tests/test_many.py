@@ -233,17 +233,24 @@ def test_what_is_called_harmless_is_left_as_it_is(texts: list[bytes]) -> None:
             assert redactor.body(text) == text
 
 
-def test_no_round_waits_for_the_live_tail() -> None:
-    """Watching takes seconds and nothing follows from it: what the log holds is read meanwhile."""
+@pytest.mark.parametrize("held", ["cloudflare_api/tail/", "api/health/", "apm/metrics/", "sentry/issues/"])
+def test_no_round_waits_for_what_it_does_not_follow_from(held: str) -> None:
+    """Watching takes seconds, a dead API its time-out: what the log holds is read meanwhile."""
     later = asyncio.Event()
+    heard: list[str] = []
 
     class Slow(FakeChannel):
         async def ask(self, asked: Question) -> Exchange:
-            if asked.kind == "tail":
+            if asked.key.startswith(held):
                 await asyncio.wait_for(later.wait(), 60)
             if asked.source == "frontend" and not asked.key.startswith("frontend/page/"):
                 later.set()
-            return await super().ask(asked)
+            answer = await super().ask(asked)
+            heard.append(asked.key)
+            return answer
+
+        def hurry(self) -> None:
+            heard.append("hurry")
 
     page = answering(text='<script src="/assets/app.js"></script>', content_type="text/html")
     live = Slow({"frontend/page/root": page}, otherwise=failing("unreachable", "refused"))
@@ -251,5 +258,7 @@ def test_no_round_waits_for_the_live_tail() -> None:
     window = Window(start=end - timedelta(hours=1), end=end)
     found = asyncio.run(ask_probes(live, load("sandbox"), window, probes_for("outage")))
     assert later.is_set()
-    assert [key for key in found if key.startswith("cloudflare_api/tail/")]
+    assert [key for key in found if key.startswith(held)]
     assert list(found) == sorted(found)
+    # a live tail is told to come to its end when nothing else is waited for, and not before
+    assert {key for key in heard[heard.index("hurry") + 1 :] if not key.startswith("cloudflare_api/tail/")} == set()

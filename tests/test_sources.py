@@ -890,6 +890,27 @@ def test_every_runbook_asks_for_logs_deployments_and_its_own_probes():
     assert probes_for("outage", 3) == (PROBES["r2.archive"],)
 
 
+def test_what_a_later_round_asks_follows_from_probes_that_are_waited_for():
+    """Else what is asked would depend on which answer happened to be first, and a replay would ask something else."""
+
+    async def round_of(number: int, earlier: dict[str, Any]) -> tuple[list[str], dict[str, Any], dict[str, Any]]:
+        channel = FakeChannel(otherwise=page([entry(-5, service=name) for name in ("auth", "newcomer")]))
+        context = Context(
+            sources=Sources(channel, settings(), WINDOW), settings=settings(), window=WINDOW, earlier=earlier
+        )
+        context.sources.api.spacing_s = context.sources.infra.apart_s = 0.0
+        chosen = [probe for probe in PROBES.values() if probe.round == number]
+        seen = await ask_round(context, chosen)
+        waited = await ask_round(replace(context, earlier={}), [probe for probe in chosen if probe.followed])
+        return sorted(question.key for question in channel.asked), seen, waited
+
+    _, seen, waited = run(round_of(1, {}))
+    assert 0 < len(waited) < len(seen)
+    for later in (2, 3):
+        assert run(round_of(later, waited))[0] == run(round_of(later, seen))[0]
+    assert "logs/service/newcomer" in run(round_of(2, waited))[0]
+
+
 def test_services_are_found_in_any_answer_but_a_hostile_one_cannot_name_thousands():
     """The cut hides names; no single answer is enough."""
     names = [f"svc{n:04d}" for n in range(5000)]

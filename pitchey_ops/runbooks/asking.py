@@ -59,26 +59,31 @@ async def ask_probes(
     """
     Ask *probes*, each round at once, and return all observations by id.
 
-    What a later round asks follows from earlier answers alone, so a replay asks the same. A probe that
+    What a later round asks follows from answers of probes that are `Probe.followed` alone, so a replay asks the same;
+    it waits for no others. A probe that
     raises is a bug of ours, not an answer: it is told as such and costs only its own observations.
     """
     context = Context(sources=Sources(channel, settings, window), settings=settings, window=window)
     every = list(probes)
-    aside: dict[Probe, asyncio.Future[list[AnyObservation]]] = {}
+    begun: dict[Probe, asyncio.Future[list[AnyObservation]]] = {}
+
+    async def ended(probes: Iterable[Probe]) -> dict[str, AnyObservation]:
+        """Return what is known when *probes* have ended, too."""
+        these = list(probes)
+        results = await asyncio.gather(*(begun[probe] for probe in these), return_exceptions=True)
+        return _with_results(context.earlier, these, results, window)
+
     try:
         for number in ROUNDS:
-            chosen = [probe for probe in every if probe.round == number and not probe.aside]
-            for probe in every:
-                if probe.round == number and probe.aside:
-                    aside[probe] = asyncio.ensure_future(probe.ask(context))
-            results = await asyncio.gather(*(probe.ask(context) for probe in chosen), return_exceptions=True)
-            context = replace(context, earlier=_with_results(context.earlier, chosen, results, window))
+            now = [probe for probe in every if probe.round == number]
+            begun.update({probe: asyncio.ensure_future(probe.ask(context)) for probe in now})
+            context = replace(context, earlier=await ended(probe for probe in now if probe.followed))
+        context = replace(context, earlier=await ended(p for p in begun if not p.followed and not p.listens))
         if isinstance(channel, ListeningChannel):
             channel.hurry()
-        late = await asyncio.gather(*aside.values(), return_exceptions=True)
-        return _with_results(context.earlier, list(aside), late, window)
+        return await ended(probe for probe in begun if probe.listens)
     finally:
-        for future in aside.values():
+        for future in begun.values():
             future.cancel()
 
 

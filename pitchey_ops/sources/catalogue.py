@@ -106,8 +106,10 @@ class Probe:
         Requests, about.
     runbooks
         Which runbooks ask it.
-    aside
-        No later round follows from it, so that none waits for it: it only has to end before the asking does.
+    followed
+        A later round follows from it, and waits for it. Any other only has to end before the asking does.
+    listens
+        It goes on until all others have ended (`channel.ListeningChannel`).
     """
 
     name: str
@@ -116,7 +118,8 @@ class Probe:
     cost: int
     runbooks: frozenset[str]
     ask: Ask
-    aside: bool = False
+    followed: bool = False
+    listens: bool = False
 
 
 def _one(read: Callable[[Sources], Awaitable[AnyObservation]]) -> Ask:
@@ -217,11 +220,29 @@ def _values(earlier: Mapping[str, AnyObservation], start: str, kind: type[T]) ->
     ]
 
 
-def _probe(name: str, round_: Literal[1, 2, 3], cost: int, runbooks: str, ask: Ask, *, aside: bool = False) -> Probe:
+def _probe(
+    name: str,
+    round_: Literal[1, 2, 3],
+    cost: int,
+    runbooks: str,
+    ask: Ask,
+    *,
+    followed: bool = False,
+    listens: bool = False,
+) -> Probe:
     wanted = RUNBOOKS if runbooks == "all" else tuple(runbooks.split())
     assert set(wanted) <= set(RUNBOOKS), runbooks
     source = name.split(".", maxsplit=1)[0]
-    return Probe(name=name, source=source, round=round_, cost=cost, runbooks=frozenset(wanted), ask=ask, aside=aside)
+    return Probe(
+        name=name,
+        source=source,
+        round=round_,
+        cost=cost,
+        runbooks=frozenset(wanted),
+        ask=ask,
+        followed=followed,
+        listens=listens,
+    )
 
 
 _LINES = (
@@ -253,6 +274,7 @@ _LINES = (
         1,
         "triage outage performance security frontend post_incident",
         _one(lambda s: s.frontend.page()),
+        followed=True,
     ),
     _probe("frontend.assets", 2, 30, "triage outage performance frontend", _assets),
     _probe("monitoring.health", 1, 1, "all", _one(lambda s: s.monitoring.health())),
@@ -275,10 +297,10 @@ _LINES = (
     _probe("infra.r2", 1, 1, "performance", _one(lambda s: s.infra.r2())),
     _probe("infra.durable_objects", 1, 1, "monitoring", _one(lambda s: s.infra.durable_objects())),
     _probe("infra.rate_limits", 1, 1, "security performance", _one(lambda s: s.infra.rate_limits())),
-    _probe("logs.stats", 1, 1, "triage error_rate monitoring", _one(lambda s: s.logs.stats())),
-    _probe("logs.unfiltered", 1, 1, "triage error_rate monitoring", _one(lambda s: s.logs.unfiltered())),
-    _probe("logs.services", 1, 20, "all", _known_services),
-    _probe("logs.found", 2, 5, "all", _found_services),
+    _probe("logs.stats", 1, 1, "triage error_rate monitoring", _one(lambda s: s.logs.stats()), followed=True),
+    _probe("logs.unfiltered", 1, 1, "triage error_rate monitoring", _one(lambda s: s.logs.unfiltered()), followed=True),
+    _probe("logs.services", 1, 20, "all", _known_services, followed=True),
+    _probe("logs.found", 2, 5, "all", _found_services, followed=True),
     _probe("apm.requests", 1, 3, "all", _metrics("response_time", "error_rate", "span.duration")),
     _probe(
         "apm.database",
@@ -301,7 +323,7 @@ _LINES = (
     _probe("cloudflare_api.versions", 1, 1, "outage post_incident", _one(lambda s: s.cloudflare.versions())),
     _probe("cloudflare_api.workers", 1, 1, "all", _one(lambda s: s.cloudflare.workers())),
     _probe("cloudflare_api.watchers", 1, 4, "triage monitoring", _watchers),
-    _probe("cloudflare_api.tail", 1, 3, "outage", _one(lambda s: s.tail.tail()), aside=True),
+    _probe("cloudflare_api.tail", 1, 3, "outage", _one(lambda s: s.tail.tail()), listens=True),
     _probe("cloudflare_api.traffic", 1, 1, "all", _one(lambda s: s.cloudflare.traffic())),
     _probe(
         "cloudflare_api.firewall",
@@ -351,7 +373,7 @@ _LINES = (
         "database performance",
         _statements("totals", "sizes", "settings", "replication"),
     ),
-    _probe("r2.prefixes", 1, 4, "all", _one(lambda s: s.r2.prefixes())),
+    _probe("r2.prefixes", 1, 4, "all", _one(lambda s: s.r2.prefixes()), followed=True),
     _probe("r2.archive", 3, 1500, "all", _archive),
     _probe("history.probes", 1, 3, "all", _one(lambda s: s.history.probes())),
 )
