@@ -10,9 +10,12 @@ import math
 import multiprocessing
 import os
 import random
+import sys
+import threading
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -26,7 +29,7 @@ from pitchey_ops.evidence.archive import STAGING, Archive
 from pitchey_ops.evidence.canonical import canonical, iso, read
 from pitchey_ops.evidence.ledger import EMPTY, FileLedger, Head
 from pitchey_ops.evidence.manifest import NAME, RunFacts, versions
-from pitchey_ops.evidence.packing import Packing
+from pitchey_ops.evidence.packing import NICE, Packing
 from pitchey_ops.evidence.recorder import LINES, Recorder, read_recorded
 from pitchey_ops.evidence.signing import Signer, new_key_pem, opened, pae, read_keys, read_signer
 from pitchey_ops.evidence.verify import verify
@@ -270,6 +273,33 @@ def test_what_is_packed_on_the_way_is_what_the_whole_record_gives(
     data = packing.data()
     assert data == hars.har(kept.exchanges, creator_version="1", salts=kept.salts, events=kept.events)
     assert len(hars.read_events(data)) == len(exchanges)
+
+
+def test_packing_beside_the_run_stands_back_and_gives_the_same(tmp_path: Path) -> None:
+    """It uses time that a run leaves over: it must neither slow the run down nor change the evidence."""
+    recorder, packing = Recorder(tmp_path), Packing(tmp_path, creator_version="1")
+    exchanges = [
+        Exchange(key=f"a/b/{n}", source="a", kind="http", method="GET", url="http://h/", at=NOW, took_ms=1.0,
+                 outcome="answered", status=200, body=b"x" * 70_000)
+        for n in range(20)
+    ]  # fmt: skip
+    nice: set[int] = set()
+    take = packing.take
+
+    def watched() -> None:
+        nice.add(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) if sys.platform == "linux" else NICE)
+        take()
+
+    with patch.object(packing, "take", watched):
+        for exchange in exchanges:
+            recorder.exchange(exchange)
+            packing.take_beside()
+        assert os.getpriority(os.PRIO_PROCESS, 0) < NICE
+        packing._begun.result(30)
+    recorder.close()
+    kept = read_recorded(tmp_path)
+    assert nice == {NICE}
+    assert packing.data() == hars.har(kept.exchanges, creator_version="1", salts=kept.salts, events=kept.events)
 
 
 def test_a_body_that_is_gone_is_told_at_the_end_of_packing(tmp_path: Path) -> None:

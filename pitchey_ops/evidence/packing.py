@@ -7,16 +7,20 @@ packed meanwhile, and only the rest when the run is over.
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ..errors import RecordError
 from .har import HarWriter, har
-from .recorder import LINES, exchange_of, read_lines_after, read_recorded
+from .recorder import exchange_of, read_lines_after, read_recorded
 
-ASKED = b'\n{"record":"asked"'
-"""The event after which a run asks nothing more, as the record has it; no text in a line can look like it."""
+NICE = 10
+"""How far packing stands back behind what a run waits for."""
 
 
 class Packing:
@@ -32,23 +36,15 @@ class Packing:
         self._writer: HarWriter | None = HarWriter(creator_version=creator_version)
         self._events: list[dict[str, Any]] = []
         self._offset = 0
-        self._looked = 0
-        self._asked = False
+        self._thread: ThreadPoolExecutor | None = None
+        self._begun: Future[None] | None = None
 
-    def take_when_asked(self) -> None:
-        """
-        Do as `take` once all questions are answered; never raises.
-
-        Until then the run, and whoever answers it, can make better use of the cores.
-        """
-        if not self._asked:
-            with suppress(OSError), (self._folder / LINES).open("rb") as file:
-                file.seek(self._looked)
-                read = file.read()
-                self._asked = ASKED in read
-                self._looked += max(0, len(read) - len(ASKED))
-        if self._asked:
-            self.take()
+    def take_beside(self) -> None:
+        """Do as `take`, by a thread of its own that takes what time others leave it; returns at once."""
+        if self._begun is None or self._begun.done():
+            if self._thread is None:
+                self._thread = ThreadPoolExecutor(1, thread_name_prefix="packing", initializer=_after_others)
+            self._begun = self._thread.submit(self.take)
 
     def take(self) -> None:
         """Pack the whole lines that came since the last time; never raises."""
@@ -74,9 +70,18 @@ class Packing:
         RecordError
             A body that was stored apart is missing or damaged, or an exchange is there twice.
         """
+        if self._thread is not None:
+            self._thread.shutdown()
         self.take()
         writer, self._writer = self._writer, None
         if writer is not None:
             return writer.close(self._events)
         kept = read_recorded(self._folder)
         return har(kept.exchanges, creator_version=self._version, salts=kept.salts, events=kept.events)
+
+
+def _after_others() -> None:
+    """Let every other thread of the machine go first, as far as the system knows threads by themselves."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)

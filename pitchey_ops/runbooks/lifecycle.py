@@ -127,7 +127,7 @@ def run_order(order: Order, *, progress: Progress | None = None, kernel: OwnKern
         progress=progress,
         kernel=kernel,
         meanwhile=get_ready_to_build,
-        now_and_then=packed.take_when_asked,
+        now_and_then=packed.take_beside,
     )
     return finish(prepared, outcome, executed_s=time.monotonic() - began, packed=packed)
 

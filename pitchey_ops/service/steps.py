@@ -237,7 +237,7 @@ def _execute(parts: Parts, prepared: Prepared, row: OrderRow, packed: Packing) -
             memory_limit_mb=settings.memory_limit_mb,
             remaining_s=remaining_s(prepared.context),
             kernel=kernel,
-            now_and_then=packed.take_when_asked,
+            now_and_then=packed.take_beside,
         )
     finally:
         ended.set()
