@@ -246,6 +246,44 @@ figure.savefig(path)
     assert int(str(seen["bytes"])) > 1000
 
 
+@pytest.mark.skipif(not forking.POSSIBLE, reason="kernels are forked on Linux alone")
+def test_of_a_kernel_its_companion_and_what_it_started_nothing_stays_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archive: Path
+) -> None:
+    """A service that runs for months must gather no processes, in a container where nobody else cares for orphans."""
+    started = (
+        LOOK
+        + """
+import subprocess
+from pitchey_ops import companion
+alone = subprocess.Popen(["sleep", "0.2"], start_new_session=True)
+beside = subprocess.Popen(["sleep", "600"])
+seen |= {"companion": companion.elsewhere(os.getpid), "alone": alone.pid, "beside": beside.pid}
+(pathlib.Path(os.environ["PITCHEY_OPS_RUN"]).parent / f"{os.getpid()}.json").write_text(json.dumps(seen))
+"""
+    )
+    monkeypatch.setenv("PITCHEY_OPS_HOME", str(home(tmp_path / "home", started, FINISH)))
+    pool = KernelPool(1)
+    try:
+        pool.warm(load())
+        assert until(lambda: pool.ready() == 1)
+        forker = nursery_of(pool.pids()[0])
+        _, seen, ready = carried_out(pool, tmp_path, 0)
+        pids = [int(str(seen[name])) for name in ("pid", "companion", "alone", "beside")]
+        assert ready
+        assert len(set(pids)) == 4
+        assert until(lambda: all(gone(pid) for pid in pids), 60)
+        assert until(lambda: pool.ready() == 1)
+        kernel = pool.take(load(), tmp_path / "work-0")  # the next order finds what was left
+        assert kernel is not None
+        pool.done(kernel)
+        assert until(lambda: pool.ready() == 1 and kernel.pid not in {child.pid for child in forker.children()})
+        left = {child.pid for child in forker.children()}
+    finally:
+        pool.close()
+    assert not left & set(pids)
+
+
 def test_a_run_goes_on_when_the_settings_change_and_its_nursery_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archive: Path
 ) -> None:

@@ -20,7 +20,7 @@ UNSEEN_VARIABLE = "PITCHEY_OPS_KERNEL_UNSEEN"
 """Set where only the report counts and the notebook is thrown away: pictures are left out then."""
 OPTIONS = ("--HistoryManager.enabled=False",)
 """Nobody asks such a kernel for its earlier inputs: without them no file under the user's home is written."""
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 def bound() -> None:
@@ -35,6 +35,12 @@ def bound() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:  # it died in between
             os._exit(1)
+
+
+def adopt() -> None:
+    """Become the parent of what children of this process leave behind: in a container nobody else may care for it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def few_threads() -> None:

@@ -8,6 +8,8 @@ Started as ``python -m pitchey_ops.runbooks.nursery`` with a socket as its stand
 lines of JSON what to fork and whom to reap. Starting a kernel anew costs one and a half seconds of a core and a
 hundred megabytes; forking it costs a tenth of that, and the pages of all imports are shared.
 
+Each kernel forks a companion of its own, too (`companion`), before it has threads.
+
 A fork keeps only the thread that calls it. So nothing here may begin to compute on other threads before it:
 no event loop, no zmq context, no table of Polars. What has threads all the same makes it unfit, and it says so.
 """
@@ -22,14 +24,16 @@ import socket
 import sys
 import threading
 import traceback
+from collections.abc import Set
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from .. import companion
 from .._imports import lighten_headless
-from .kernel import OPTIONS, bound, few_threads
+from .kernel import OPTIONS, adopt, bound, few_threads
 
-KERNELS = (
+LATE = (
     "ipykernel.ipkernel",
     "ipykernel.zmqshell",
     "ipykernel.debugger",
@@ -38,9 +42,16 @@ KERNELS = (
     "IPython.core.debugger",
     "IPython.core.oinspect",
     "IPython.core.completerlib",
+    "IPython.core.logger",
     "IPython.extensions.storemagic",
+    "faulthandler",
+    "httpcore",
+    "anyio._backends._asyncio",
+    "cloudpickle",
+    "polars._utils.udfs",
+    "encodings.utf_16_be",
 )
-"""What ipykernel imports only when a kernel begins, so that each would do so anew."""
+"""What is imported only when a kernel begins, or when it asks for the first time, so that each would do so anew."""
 
 
 def main() -> None:
@@ -48,10 +59,11 @@ def main() -> None:
     bound()
     lighten_headless()
     few_threads()
+    adopt()
     from ipykernel.kernelapp import IPKernelApp
 
-    for name in KERNELS:
-        with suppress(ImportError):  # of another version of ipykernel
+    for name in LATE:
+        with suppress(ImportError):  # of another version of its library
             importlib.import_module(name)
 
     from ..panels import style
@@ -69,16 +81,20 @@ def main() -> None:
 
 def _serve(asked: socket.socket, app: Any) -> None:
     lines = asked.makefile("rwb")
+    forked: set[int] = set()
     alone = threading.active_count() == 1
     _say(lines, {"ready": alone, "because": "" if alone else f"{threading.active_count()} threads are running"})
     for line in lines:
         order = json.loads(line)
+        _reap_adopted(forked)
         if "reap" in order:
             _say(lines, {"status": _reaped(order["reap"])})
+            forked.discard(order["reap"])
             continue
         pid = os.fork()
         if pid == 0:
             _become(order, app, without=asked.fileno())
+        forked.add(pid)
         _say(lines, {"pid": pid})
 
 
@@ -94,6 +110,14 @@ def _reaped(pid: int) -> int | None:
     except ChildProcessError:
         return None
     return os.waitstatus_to_exitcode(status)
+
+
+def _reap_adopted(forked: Set[int]) -> None:
+    """Let go of what kernels had started and left behind when they were killed; no other process would."""
+    with suppress(OSError):
+        for child in map(int, Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()):
+            if child not in forked:
+                os.waitpid(child, os.WNOHANG)
 
 
 def _become(order: dict[str, Any], app: Any, *, without: int) -> NoReturn:
@@ -124,6 +148,7 @@ def _be_kernel(order: dict[str, Any], app: Any) -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)
+    companion.fork(bound)
     app.launch_instance(argv=["-f", order["connection_file"], *OPTIONS])
 
 
