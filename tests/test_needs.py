@@ -113,7 +113,7 @@ def test_a_panel_that_raises_says_so_and_the_run_goes_on(tmp_path: Path, monkeyp
     )  # fmt: skip
     run = Run(
         context=context, runbook=RUNBOOKS["outage"], settings=settings, case=case,
-        analysis=analyse(case, RUNBOOKS["outage"]), record=Digested((), ""), parameters={}, events=None,
+        analysis=analyse(case, RUNBOOKS["outage"]), record=Digested(0, "", tmp_path), parameters={}, events=None,
     )  # fmt: skip
 
     def fails(view: object) -> Panel:

@@ -85,7 +85,7 @@ def warm(rounds: int = 10) -> list[Figure]:
             for number in range(rounds + 1):
                 _ready(worker.pid, 2)
                 began = time.monotonic()
-                _archived(world, [world.alert(number)], every_s=0.005)
+                _archived(world, [world.alert(number)], every_s=0.02)
                 took_s = time.monotonic() - began
                 bare_s = _timed(papermill, os.environ)
                 if number > 0:  # the first warms caches and is not counted

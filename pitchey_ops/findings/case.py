@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from ..companion import elsewhere
 from ..frames import Frames
 from ..models.observation import AnyObservation, Observed, Unavailable
 from ..models.window import Window
@@ -152,9 +153,7 @@ class Case:
             & ~pl.coalesce("url", pl.lit("/login")).str.contains(SIGN_IN)
         )
         logs = logs.with_columns(message=pl.when(~ours.fill_null(value=False)).then(pl.col("message")))
-        return attackers(
-            logs, protected=self.protected, firewall=self.frames.firewall.filter(inside), usual=self.usual_shapes
-        )
+        return elsewhere(_judged, logs, self.protected, self.frames.firewall.filter(inside), self.usual_shapes)
 
     @cached_property
     def usual_shapes(self) -> pl.DataFrame:
@@ -206,3 +205,9 @@ def observation_ids(frame: pl.DataFrame, limit: int = 12) -> tuple[str, ...]:
         return ()
     names = frame.get_column("observation").drop_nulls().unique().sort().to_list()
     return tuple(names[:limit])
+
+
+def _judged(
+    logs: pl.DataFrame, protected: tuple[IPNetwork, ...], firewall: pl.DataFrame, usual: pl.DataFrame
+) -> pl.DataFrame:
+    return attackers(logs, protected=protected, firewall=firewall, usual=usual)

@@ -56,11 +56,8 @@ def opening(view: View) -> Panel:
     )
 
 
-def provenance(view: View, report: Report) -> Panel:
-    """Show what the report rests on: run, versions, parameters, sources and their coverage."""
-    from .charts.sight import coverage
-
-    picture = coverage(report.sources, view.case.window)
+def provenance(view: View, report: Report, picture: Panel) -> Panel:
+    """Show what the report rests on: run, versions, parameters, sources and *picture*, their coverage."""
     facts: list[tuple[Cell, ...]] = [
         ("run", report.run_id),
         ("incident", report.incident_id),

@@ -27,6 +27,7 @@ import numpy as np
 import polars as pl
 
 from .._imports import lighten_drawing
+from ..companion import elsewhere
 from ..models.observation import Coverage
 from ..models.window import Window
 from .safe import one_line
@@ -143,8 +144,10 @@ def picture(height_in: float, draw: Callable[[Figure, Axes], None]) -> bytes:
 
     Where pictures are left out (`leave_out_pictures`) it is an empty one, and *draw* is not called.
     """
-    if not _pictures:
-        return EMPTY_PNG
+    return elsewhere(_drawn, height_in, draw) if _pictures else EMPTY_PNG
+
+
+def _drawn(height_in: float, draw: Callable[[Figure, Axes], None]) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

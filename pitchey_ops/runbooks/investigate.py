@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import companion
 from .._imports import lighten_numbers
+from ..companion import elsewhere
 from ..evidence.ids import new_incident_id, new_run_id
 from ..evidence.recorder import Recorded, Recorder, read_exchanges, read_lines, read_recorded
 from ..evidence.replay import CurrentChannel, ReplayChannel
@@ -160,25 +161,37 @@ def run_context(
             window = windows.parse(text, now=started)
             channel = live_channel(settings, events, started=started, budget_s=context.budget_s, age_s=context.age_s)
             asked = ask_live(channel, settings, window, book.id, meanwhile=complete)
-        kept = read_recorded(context.folder) if book.looks_back else None
-        exchanges = () if kept is None else kept.exchanges  # only who looks back learns something from the record
+        # only who looks back learns something from the record, and only a session looks at it again
+        kept = read_recorded(context.folder) if book.looks_back or home is not None else None
+        exchanges = () if kept is None or not book.looks_back else kept.exchanges
         events.event("asked", {})
     run = complete()
-    from .analyse import analyse  # what only the answers need is imported while they are asked for
+    # what only the answers need is imported while they are asked for
+    from ..panels.charts.sight import coverage
+    from .ahead import Ahead
+    from .analyse import analyse, sources_seen
 
+    ahead = Ahead()
     case = run.case_of(asked, exchanges, settings, window, alert_at, parameters)
-    with ThreadPoolExecutor(1, thread_name_prefix="record") as beside:
-        reading = beside.submit(run.digested, context.folder if kept is None else kept)
-        analysis = analyse(case, book)
+    if companion.there():
+        ahead.begin("clients", getattr, case, "clients")  # what takes longest of all that several rules ask for
+    if kept is None:
+        ahead.begin("record", elsewhere, run.digested, context.folder)
+    else:
+        ahead.begin("record", run.digested, kept)
+    if companion.there():
+        ahead.begin(coverage.__name__, coverage, sources_seen(case.observations), window)
+    analysis = analyse(case, book)
     made: Run = run.Run(
         context=context,
         runbook=book,
         settings=settings,
         case=case,
         analysis=analysis,
-        record=reading.result(),
+        record=ahead.take("record", run.digested, context.folder if kept is None else kept),
         parameters=parameters,
         events=events,
+        ahead=ahead,
     )
     return made
 

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from .. import companion
 from ..errors import UsageError
 from ..evidence.canonical import canonical
 from ..evidence.har import digests, evidence_digest
@@ -24,6 +25,7 @@ from ..models.exchange import Exchange
 from ..models.report import Report
 from ..models.window import Window
 from ..panels.base import Panel
+from ..panels.charts.sight import coverage
 from ..panels.opening import opening, provenance
 from ..panels.steps import failed_panel, step_panel
 from ..panels.view import View
@@ -31,6 +33,7 @@ from ..reports.document import to_json
 from ..settings import Settings
 from ..steps import steps_of
 from . import hosting
+from .ahead import Ahead
 from .analyse import Analysis, step_statuses
 from .asking import Asked
 from .catalogue import Runbook
@@ -42,15 +45,22 @@ PANELS = "panels"
 
 @dataclass(frozen=True, slots=True)
 class Digested:
-    """What a run asked, with the answers, by key, and the digest of them all."""
+    """A run's record: how many answers it holds, the digest of them all, and where it is."""
 
-    exchanges: Sequence[Exchange]
+    entries: int
     digest: str
+    record: Recorded | Path
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        """What was asked, with the answers, by key; read from the folder where it is one."""
+        kept = read_recorded(self.record) if isinstance(self.record, Path) else self.record
+        return sorted(kept.exchanges, key=lambda exchange: exchange.key)
 
 
 def digested(record: Recorded | Path) -> Digested:
     """
-    Return what was recorded, read from a folder where that is given: what is there will be archived.
+    Return the digest of what was recorded, read from a folder where that is given: what is there will be archived.
 
     Raises
     ------
@@ -59,7 +69,7 @@ def digested(record: Recorded | Path) -> Digested:
     """
     kept = read_recorded(record) if isinstance(record, Path) else record
     exchanges = sorted(kept.exchanges, key=lambda exchange: exchange.key)
-    return Digested(exchanges, evidence_digest(digests(exchanges, kept.salts)))
+    return Digested(len(exchanges), evidence_digest(digests(exchanges, kept.salts)), record)
 
 
 class Run:
@@ -87,6 +97,7 @@ class Run:
         record: Digested,
         parameters: Mapping[str, Any],
         events: Recorder | None,
+        ahead: Ahead | None = None,
     ) -> None:
         self.context = context
         self.runbook = runbook
@@ -108,6 +119,10 @@ class Run:
             analysis=self.analysis,
             parameters=self.parameters,
         )
+        self._ahead = Ahead() if ahead is None else ahead
+        if companion.there():  # two threads of one process would only take turns
+            for step in steps_of(runbook.id):
+                self._ahead.begin(step.id, step_panel, self.view, step.id)
         self.save()
 
     @property
@@ -130,7 +145,7 @@ class Run:
         if step not in {one.id for one in steps_of(self.runbook.id)}:
             raise UsageError(f"{step!r} is no step of the runbook {self.runbook.id}")
         try:
-            panel = step_panel(self.view, step)
+            panel = self._ahead.take(step, step_panel, self.view, step)
         except Exception as exc:
             self._failed.add(step)
             panel = failed_panel(step, exc)
@@ -146,7 +161,8 @@ class Run:
         """Write the final report; the last cell of every runbook, which proves that it ran to its end."""
         self.save()
         self._event("finished", {})
-        return self._show(provenance(self.view, self.report()))
+        seen = self._ahead.take(coverage.__name__, coverage, self.analysis.sources, self.window)
+        return self._show(provenance(self.view, self.report(), seen))
 
     def report(self) -> Report:
         """Return everything that ``report.json`` holds, as of now."""
@@ -170,7 +186,7 @@ class Run:
             not_checked=analysis.not_checked,
             sources=analysis.sources,
             steps=step_statuses(self.runbook, analysis, self._reached, self._failed),
-            evidence_entries=len(self._record.exchanges),
+            evidence_entries=self._record.entries,
             evidence_digest=self._record.digest,
         )
 

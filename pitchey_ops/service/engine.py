@@ -42,7 +42,7 @@ from .watch.keeper import ROUND_S, Keeper
 log = logging.getLogger("pitchey_ops.engine")
 T = TypeVar("T")
 
-POLL_S = 0.2
+POLL_S = 0.1
 """How often a queue is looked into; each look costs a core some milliseconds, all day."""
 UPLOADS_POLL_S = 1.0
 """Nobody waits for an upload, and each poll costs a core a few milliseconds."""

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -159,7 +160,7 @@ class Apm(Source):
             "metrics",
             metric,
             "/apm/metrics",
-            lambda exchange: read_points(exchange, self.window, metric=metric),
+            partial(read_points, window=self.window, metric=metric),
             [("name", metric)],
             timeout_s=self.settings.logs_timeout_s,
         )
@@ -171,7 +172,7 @@ class Apm(Source):
             "summary",
             "all",
             "/apm/summary",
-            lambda exchange: read_summary(exchange, stale_after_s=stale_after_s),
+            partial(read_summary, stale_after_s=stale_after_s),
             [("timeWindow", str(self.window.end_ms - self.window.start_ms))],
             timeout_s=self.settings.logs_timeout_s,
         )

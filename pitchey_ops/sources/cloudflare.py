@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -147,7 +148,7 @@ class Cloudflare(Source):
             "deployments",
             name,
             f"/workers/scripts/{quote(name, safe='')}/deployments",
-            lambda exchange: read_deployments(exchange, self.window, script=name),
+            partial(read_deployments, window=self.window, script=name),
         )
 
     async def versions(self, script: str | None = None) -> Observation[tuple[Version, ...]]:
@@ -168,20 +169,18 @@ class Cloudflare(Source):
             "workers",
             name,
             _WORKERS_QUERY,
-            lambda exchange: read_workers(exchange, self.window),
+            partial(read_workers, window=self.window),
             account=True,
             s=name,
         )
 
     async def traffic(self) -> Observation[EdgeTraffic]:
         """Read requests by minute, path and status, from an hour before the window on."""
-        return await self._query("traffic", "all", _TRAFFIC_QUERY, lambda exchange: read_traffic(exchange, self.window))
+        return await self._query("traffic", "all", _TRAFFIC_QUERY, partial(read_traffic, window=self.window))
 
     async def firewall(self) -> Observation[FirewallEvents]:
         """Read firewall events, from an hour before the window on."""
-        return await self._query(
-            "firewall", "all", _FIREWALL_QUERY, lambda exchange: read_firewall(exchange, self.window)
-        )
+        return await self._query("firewall", "all", _FIREWALL_QUERY, partial(read_firewall, window=self.window))
 
     async def security_level(self) -> Observation[SecurityLevel]:
         """Read the zone's security level."""

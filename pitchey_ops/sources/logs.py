@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from operator import itemgetter
 from typing import Any, cast
 
@@ -146,7 +147,7 @@ class Logs(Source):
             "service",
             service,
             "/logs/query",
-            lambda exchange: read_page(exchange, self.window, service=service),
+            partial(read_page, window=self.window, service=service),
             [("service", service), ("limit", LIMIT)],
             timeout_s=self.settings.logs_timeout_s,
         )
@@ -157,7 +158,7 @@ class Logs(Source):
             "unfiltered",
             "all",
             "/logs/query",
-            lambda exchange: read_page(exchange, self.window, service=None),
+            partial(read_page, window=self.window, service=None),
             [("limit", LIMIT)],
             timeout_s=self.settings.logs_timeout_s,
         )
@@ -173,7 +174,7 @@ class Logs(Source):
             "search",
             text,
             "/logs/search",
-            lambda exchange: read_list(exchange, self.window),
+            partial(read_list, window=self.window),
             [("q", text), ("limit", LIMIT)],
             timeout_s=self.settings.logs_timeout_s,
         )
@@ -185,7 +186,7 @@ class Logs(Source):
             "trace",
             f"{service}:{trace_id}",
             "/logs/query",
-            lambda exchange: read_page(exchange, self.window, service=service, filtered=True),
+            partial(read_page, window=self.window, service=service, filtered=True),
             [("service", service), ("traceId", trace_id), ("limit", LIMIT)],
             timeout_s=self.settings.logs_timeout_s,
         )

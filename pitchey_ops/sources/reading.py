@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from pydantic_core import from_json
 
+from .. import companion
 from ..errors import (
     AnswerTooLarge,
     BadPayload,
@@ -59,6 +60,9 @@ FUTURE_TOLERANCE_S = 300.0
 
 EARLIEST_MS, LATEST_MS = 946_684_800_000, 4_102_444_800_000
 """2000 to 2100: seconds sent as milliseconds land in 1970 (contract, trap 27)."""
+
+LARGE_BYTES = 64 * 1024
+"""Answers from this size on are read by the companion, where there is one: others need not wait for that."""
 
 MAX_DEPTH = 64
 """Deepest nesting of a JSON answer that is read."""
@@ -105,7 +109,10 @@ class Reading(Generic[T]):
 
 async def observe(channel: Channel, question: Question, read: Callable[[Exchange], Reading[T]]) -> Observation[T]:
     """Ask *question*, *read* the exchange, and return what was seen or why nothing was."""
-    return observed(question.key, await channel.ask(question), read)
+    exchange = await channel.ask(question)
+    if len(exchange.body) < LARGE_BYTES:
+        return observed(question.key, exchange, read)
+    return await companion.in_turn(observed, question.key, exchange, read)
 
 
 def observed(key: str, exchange: Exchange, read: Callable[[Exchange], Reading[T]]) -> Observation[T]:
