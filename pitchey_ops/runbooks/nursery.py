@@ -31,6 +31,7 @@ from typing import Any, NoReturn
 
 from .. import companion
 from .._imports import lighten_headless
+from ..errors import OpsError
 from .kernel import OPTIONS, adopt, bound, few_threads
 
 LATE = (
@@ -67,12 +68,16 @@ def main() -> None:
             importlib.import_module(name)
 
     from ..panels import style
+    from ..settings import load
     from ..sources._trust import trusted
     from . import investigate
+    from .redacting import redactor_for
 
     investigate.complete()
     trusted()
     style.draw_once()
+    with suppress(OpsError):  # what is wrong with the settings is told by the run that needs them
+        redactor_for(load())
     gc.collect()
     gc.freeze()  # what is there now is never looked at by a child's collector, so that its pages stay shared
     with socket.socket(fileno=os.dup(sys.stdin.fileno())) as asked:

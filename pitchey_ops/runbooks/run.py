@@ -120,14 +120,13 @@ class Run:
             parameters=self.parameters,
         )
         self._ahead = Ahead() if ahead is None else ahead
-        if companion.there():  # two threads of one process would only take turns
-            for step in steps_of(runbook.id):
-                self._ahead.begin(step.id, step_panel, self.view, step.id)
+        self._looked_at = False
         self.save()
 
     @property
     def verdict(self) -> Any:
         """The answer on top: what is wrong, since when, for whom, what was not seen, what is next."""
+        self._go_ahead()
         return self._show(opening(self.view))
 
     def step(self, step: str) -> Any:
@@ -144,6 +143,7 @@ class Run:
         """
         if step not in {one.id for one in steps_of(self.runbook.id)}:
             raise UsageError(f"{step!r} is no step of the runbook {self.runbook.id}")
+        self._go_ahead()
         try:
             panel = self._ahead.take(step, step_panel, self.view, step)
         except Exception as exc:
@@ -189,6 +189,14 @@ class Run:
             evidence_entries=self._record.entries,
             evidence_digest=self._record.digest,
         )
+
+    def _go_ahead(self) -> None:
+        """Have the panels of all steps made while the first one is; without a companion that would win nothing."""
+        if self._looked_at or not companion.there():
+            return
+        self._looked_at = True
+        for step in steps_of(self.runbook.id):
+            self._ahead.begin(step.id, step_panel, self.view, step.id)
 
     def _show(self, panel: Panel, step: str | None = None) -> Any:
         self.keep(panel)

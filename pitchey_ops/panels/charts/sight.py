@@ -87,7 +87,7 @@ def coverage(sources: Sequence[SourceSeen], window: Window, *, why_empty: str = 
             words = STATUS_WORDS.get(one.status, one.status) + (" – cut" if seen.cut else "")
             bad = one.status in ("unavailable", "blind") or seen.cut
             axes.text(
-                1.012,
+                1.025,
                 -at,
                 words,
                 transform=axes.get_yaxis_transform(),
