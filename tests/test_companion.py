@@ -5,8 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+import threading
 
 import pytest
+
+from pitchey_ops.runbooks.ahead import Ahead
 
 pytestmark = [
     pytest.mark.slow,
@@ -158,6 +161,31 @@ def test_answers_are_read_in_turn_without_keeping_the_loop() -> None:
             print(found == [other] * 3, ticks > 5)
         asyncio.run(main())
     """) == ["True", "True"]  # fmt: skip
+
+
+def test_what_is_made_ahead_is_made_once_and_raises_where_it_is_taken() -> None:
+    """A panel is not made twice, and a fault in it must be told at its own cell, not lost in another thread."""
+    ahead, made, go = Ahead(), [], threading.Event()
+
+    def make(name: str) -> str:
+        made.append(name)
+        if name == "first":
+            assert go.wait(30)
+        if name == "broken":
+            raise LookupError(name)
+        return name.upper()
+
+    for name in ("first", "broken", "last"):
+        ahead.begin(name, make, name)
+    assert ahead.take("last", make, "last") == "LAST"  # its turn has not come, and it is not waited for
+    assert ahead.take("never begun", make, "x") == "X"
+    go.set()
+    assert ahead.take("first", make, "first") == "FIRST"
+    with pytest.raises(LookupError):
+        ahead.take("broken", make, "broken")
+    assert sorted(made) == ["broken", "first", "last", "x"]
+    assert ahead.take("first", make, "first") == "FIRST"
+    assert made.count("first") == 2  # whoever asks again, after its answer was taken, wants a new one
 
 
 def test_without_a_companion_everything_is_computed_here() -> None:
