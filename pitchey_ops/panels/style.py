@@ -407,6 +407,31 @@ def value_axis(
         )
 
 
+def row_names(axes: Axes, names: Sequence[str], size: float = FONT_SIZE - 1) -> None:
+    """
+    Write *names* (already `plot_text` where strangers wrote them) left of the rows 0, -1, -2, ...
+
+    As texts and not as ticks, each of which takes three times as long, for marks and lines that nobody sees.
+    """
+    from matplotlib.ticker import NullLocator
+
+    axes.yaxis.set_major_locator(NullLocator())
+    where, va, ha = axes.get_yaxis_text1_transform(3.5)
+    for at, name in enumerate(names):
+        axes.text(
+            0, -at, name, transform=where, va=va, ha=ha, fontsize=size, color=INK, parse_math=False, clip_on=False
+        )
+
+
+def row_bars(axes: Axes, bars: Sequence[tuple[int, float, float]], height: float, **how: Any) -> None:
+    """Draw *bars*, each (row, left, right) in the rows 0, -1, -2, ..., as one shape that looks as *how* says."""
+    from matplotlib.collections import PolyCollection
+
+    half = height / 2
+    corners = [((a, half - row), (b, half - row), (b, -half - row), (a, -half - row)) for row, a, b in bars]
+    axes.add_collection(PolyCollection(corners, zorder=1, **how), autolim=False)
+
+
 def ticks_at(axis: Axis, values: Sequence[float], unit: str = "") -> None:
     """Mark *values* on *axis* and nothing else, each with its unit."""
     from matplotlib.ticker import FixedLocator, FuncFormatter

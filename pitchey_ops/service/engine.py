@@ -42,7 +42,7 @@ from .watch.keeper import ROUND_S, Keeper
 log = logging.getLogger("pitchey_ops.engine")
 T = TypeVar("T")
 
-POLL_S = 0.1
+URGENT_POLL_S, POLL_S = 0.1, 0.2
 """How often a queue is looked into; each look costs a core some milliseconds, all day."""
 UPLOADS_POLL_S = 1.0
 """Nobody waits for an upload, and each poll costs a core a few milliseconds."""
@@ -149,7 +149,7 @@ class Worker:
         del run, upload_run  # found by their names
         self._watch.register()  # before the first run can be taken
         DBOS.launch()
-        queues = [(URGENT, self.config.urgent_at_once, POLL_S), (ORDINARY, self.config.runs_at_once, POLL_S)]
+        queues = [(URGENT, self.config.urgent_at_once, URGENT_POLL_S), (ORDINARY, self.config.runs_at_once, POLL_S)]
         if self.config.upload_url is not None:  # once there it is looked into by every worker
             queues.append((UPLOADS, 2, UPLOADS_POLL_S))
         for name, places, every_s in queues:

@@ -72,8 +72,7 @@ def hypotheses(
             style.word(axes, float(for_[at]) + 0.01 * sum(reach), float(y[at]), percent(score.confidence), va="center")
         axes.set_xlim(-reach[1] * 1.05, reach[0] + room)
         axes.set_ylim(-len(drawn) + 0.4, 0.6)
-        axes.set_yticks(y, [style.plot_text(say[score.id], 32) for score in drawn], parse_math=False)
-        axes.tick_params(axis="y", length=0)
+        style.row_names(axes, [style.plot_text(say[score.id], 32) for score in drawn])
         axes.set_xlabel(
             "◀ against     decibans     for ▶",
             fontsize=style.FONT_SIZE - 1,
@@ -144,8 +143,8 @@ def suspects(ranked: Sequence[Suspect], findings: Sequence[Finding] = (), *, why
             style.word(axes, max(0.0, float(value)) + 0.012 * high, float(at), f"{value:.2f}", va="center")
         axes.set_xlim(min(0.0, float(scores.min())) * 1.05, 1.15 * high)
         axes.set_ylim(-len(drawn) + 0.4, 0.6)
-        axes.set_yticks(y, [style.plot_text(one.service, 30) for one in drawn], parse_math=False)
-        axes.tick_params(axis="both", length=0)
+        style.row_names(axes, [style.plot_text(one.service, 30) for one in drawn])
+        axes.tick_params(axis="x", length=0)
         style.ticks_at(axes.xaxis, [])
         style.subject(axes, "how strongly signals point at each service (0 to 1)")
         style.place(figure, axes, left_in=2.2, bottom_in=0.15)

@@ -58,26 +58,22 @@ def coverage(sources: Sequence[SourceSeen], window: Window, *, why_empty: str = 
     def draw(figure: Figure, axes: Axes) -> None:
         axes.grid(visible=False)
         start, end = window.start.timestamp(), window.end.timestamp()
+        asked: list[tuple[int, float, float]] = []
+        unseen: list[tuple[int, float, float]] = []
+        held: list[tuple[int, float, float]] = []
         for at, one in enumerate(drawn):
             seen = one.coverage
             left = start if seen.asked_start is None else max(start, seen.asked_start.timestamp())
             right = end if seen.asked_end is None else min(end, seen.asked_end.timestamp())
             now_only = seen.asked_start is None and one.status in ("observed", "no_data")
             if one.status != "not_configured" and not now_only and right > left:
-                axes.barh(
-                    [-at], [right - left], left=left, height=0.56, color="none", edgecolor=style.GREY, linewidth=0.9
-                )
+                asked.append((at, left, right))
                 if one.status in ("unavailable", "blind"):
-                    axes.barh(
-                        [-at], [right - left], left=left, height=0.56, color="#ecedee", hatch="////",
-                        edgecolor="#b9bfc4", linewidth=0,
-                    )  # fmt: skip
+                    unseen.append((at, left, right))
             if seen.seen_start is not None and seen.seen_end is not None and one.status in ("observed", "no_data"):
                 a, b = max(start, seen.seen_start.timestamp()), min(end, seen.seen_end.timestamp())
                 if b >= a:
-                    axes.barh(
-                        [-at], [max(b - a, (end - start) / 300)], left=a, height=0.56, color=style.BLUE, linewidth=0
-                    )
+                    held.append((at, a, a + max(b - a, (end - start) / 300)))
                 if seen.cut and start <= b <= end:
                     axes.plot([b, b], [-at - 0.4, -at + 0.4], color=style.VERMILION, linewidth=3)
             elif one.status == "observed" and seen.asked_start is None:
@@ -97,9 +93,11 @@ def coverage(sources: Sequence[SourceSeen], window: Window, *, why_empty: str = 
                 fontweight="bold" if bad else "normal",
                 parse_math=False,
             )
+        style.row_bars(axes, unseen, 0.56, facecolor="#ecedee", hatch="////", edgecolor="#b9bfc4", linewidth=0)
+        style.row_bars(axes, asked, 0.56, facecolor="none", edgecolor=style.GREY, linewidth=0.9)
+        style.row_bars(axes, held, 0.56, facecolor=style.BLUE, linewidth=0)
         axes.set_ylim(-len(drawn) + 0.4, 0.6)
-        axes.set_yticks(-np.arange(len(drawn)), [style.plot_text(one.name, 26) for one in drawn], parse_math=False)
-        axes.tick_params(axis="y", length=0, labelsize=style.FONT_SIZE - 1.5)
+        style.row_names(axes, [style.plot_text(one.name, 26) for one in drawn], style.FONT_SIZE - 1.5)
         axes.spines["left"].set_visible(False)
         style.subject(axes, "asked (outline), seen (filled), now (◆), cut (thick)")
         style.time_axis(axes, Marks(window=window), ticks=4)
@@ -222,8 +220,7 @@ def freshness(rows: Sequence[FreshRow], now: datetime, *, why_empty: str = "", s
                 fontweight="bold" if bad else "normal",
             )
         axes.set_ylim(-len(drawn) + 0.4, 0.6)
-        axes.set_yticks(-np.arange(len(drawn)), [style.plot_text(row.name, 28) for row in drawn], parse_math=False)
-        axes.tick_params(axis="y", length=0)
+        style.row_names(axes, [style.plot_text(row.name, 28) for row in drawn])
         ticks = [t for t in (1, 60, 3600, 86400, 2592000) if t <= top * 1.5]
         axes.set_xticks(ticks, [span_words(t) for t in ticks], parse_math=False)
         axes.minorticks_off()
