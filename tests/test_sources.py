@@ -26,6 +26,7 @@ from source_worlds import (
     WINDOW,
     Archive,
     ask_everything,
+    contract,
     entry,
     listing,
     ms,
@@ -38,6 +39,7 @@ from source_worlds import (
 )
 
 from pitchey_ops.errors import SourceError
+from pitchey_ops.evidence.replay import CurrentChannel, ReplayChannel
 from pitchey_ops.frames import DEPLOYMENTS, EDGE, FIREWALL, ISSUES, LOGS, METRICS, SPANS, WORKERS, empty
 from pitchey_ops.models.exchange import Exchange, Question
 from pitchey_ops.models.observation import Observed, Unavailable
@@ -551,6 +553,32 @@ PAGE = """<!doctype html><html><head>
 <script src="/main.js#x"></script><script src="https://cdn.example/y.js"></script>
 <img src="//127.0.0.1:9999/z.png"><img src="data:image/png;base64,xx"><script src="/main.js"></script>
 <script src="javascript:alert(1)"></script><link rel="icon" href="icon.ico"></head>"""
+
+
+def test_samples_wait_for_one_another_live_and_never_when_they_are_replayed():
+    """Two seconds between looks tell a blip from an outage; a record holds them already, and whoever replays waits."""
+
+    def asked(channel: Any, spacing_s: float) -> Any:
+        return run(asyncio.wait_for(Api(channel, settings(), WINDOW, spacing_s=spacing_s).health(), 60))
+
+    class Slow(FakeChannel):
+        def __init__(self) -> None:
+            super().__init__(otherwise=contract("production_health"))
+            self.kept: list[Exchange] = []
+            self.waited: list[float] = []
+
+        async def ask(self, question: Question) -> Exchange:
+            self.kept.append(replace(await super().ask(question), key=question.key))
+            return self.kept[-1]
+
+        async def pause(self, seconds: float) -> None:
+            self.waited.append(seconds)
+
+    live = Slow()
+    seen = asked(live, 3600.0)
+    assert live.waited == [0.0, 3600.0, 7200.0]
+    assert asked(ReplayChannel(live.kept), 3600.0) == seen
+    assert asked(CurrentChannel(live.kept), 3600.0) == seen
 
 
 def test_the_page_names_its_own_assets_once_and_counts_foreign_ones():

@@ -38,6 +38,9 @@ class ReplayChannel:
         self.unasked.discard(question.key)
         return exchange
 
+    async def pause(self, seconds: float) -> None:
+        """Wait for nothing: all that was asked later, too, is there."""
+
     async def ask_many(self, questions: Sequence[Question]) -> list[Exchange]:
         """Return the recorded exchanges of *questions*: nothing waits, so nothing is gained by asking side by side."""
         return [await self.ask(question) for question in questions]

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from ..errors import BadPayload, SourceError
 from ..models.exchange import Exchange
 from ..models.observation import Coverage, Observation
+from .channel import pause
 from .reading import (
     Reading,
     answer,
@@ -151,7 +152,7 @@ class Api(Source):
             return self.missing(key, "api_url")
 
         async def sample(number: int) -> Exchange:
-            await asyncio.sleep((number - 1) * self.spacing_s)
+            await pause(self.channel, (number - 1) * self.spacing_s)
             question = self.question(
                 observation_id(self.name, probe, str(number)),
                 route,

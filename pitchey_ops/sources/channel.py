@@ -39,6 +39,23 @@ class ListeningChannel(Channel, Protocol):
         ...
 
 
+@runtime_checkable
+class PausingChannel(Channel, Protocol):
+    """A channel that knows how long it is to be waited between two questions."""
+
+    async def pause(self, seconds: float) -> None:
+        """Wait for *seconds*, or for less where nobody is there who would be asked too soon."""
+        ...
+
+
+async def pause(channel: Channel, seconds: float) -> None:
+    """Wait between two questions to *channel* as long as it wants; *seconds* where it does not say."""
+    if isinstance(channel, PausingChannel):
+        await channel.pause(seconds)
+    else:
+        await asyncio.sleep(seconds)
+
+
 async def ask_many(channel: Channel, questions: Sequence[Question]) -> list[Exchange]:
     """Put *questions* by whatever way *channel* has and return their exchanges in the same order."""
     if isinstance(channel, ManyChannel):

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from ..errors import BadPayload, SourceFailed
 from ..models.exchange import Exchange
 from ..models.observation import Coverage, Observation
+from .channel import pause
 from .reading import Reading, asked, json_of, mapping, number, objects, text_of
 from .source import Source
 
@@ -141,7 +142,7 @@ class Infra(Source):
     async def _changing(self, probe: str, path: str, reader: Callable[[Exchange], Reading[T]]) -> Observation[T]:
         async with self._turn:
             if self._just_asked:
-                await asyncio.sleep(self.apart_s)
+                await pause(self.channel, self.apart_s)
                 self._just_asked = False
 
             def note(exchange: Exchange) -> Reading[T]:
