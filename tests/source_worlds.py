@@ -143,7 +143,7 @@ class Archive:
         return listing(shown, following=shown[-1] if len(found) > len(shown) else None)
 
 
-def _platform(question: Question) -> Exchange:
+def calm_platform(question: Question) -> Exchange:
     """Answer every question of the catalogue as a calm platform in its oddest legal forms."""
     parts = urlsplit(question.url)
     path = parts.path
@@ -166,7 +166,7 @@ def _platform(question: Question) -> Exchange:
 @functools.cache
 def ask_everything(**changes: Any) -> tuple[list[Question], dict[str, AnyObservation]]:
     """Ask every probe of the catalogue, all rounds; return the questions and the observations."""
-    channel = FakeChannel(otherwise=_platform)
+    channel = FakeChannel(otherwise=calm_platform)
     given = settings(**changes)
     sources = Sources(channel, given, WINDOW)
     sources.api.spacing_s = 0.0

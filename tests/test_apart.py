@@ -91,6 +91,22 @@ def test_a_call_answers_fails_or_is_ended_and_the_next_one_is_answered(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("wrong", ["settings", "archive"])
+def test_a_nursery_comes_up_whatever_is_wrong_with_what_it_gets_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    """Its kernels tell what is wrong in a report; without it each would only take longer to do so."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("PITCHEY_OPS_ARCHIVE", str(tmp_path / "file" / "archive"))
+    monkeypatch.setenv("PITCHEY_OPS_REDACT_ADDRESSES", "hash" if wrong == "archive" else "perhaps")
+    made = Nursery(kernel_environment(0))
+    try:
+        assert made.call("os.path:basename", "/a/b", within_s=60) == "b"
+    finally:
+        made.close()
+
+
+@pytest.mark.slow
 def test_a_call_whose_process_or_nursery_is_killed_says_so(nursery: Nursery) -> None:
     """SIGKILL in the middle of a look is an unseen minute, not a worker that waits for ever."""
     for victim in ("call", "nursery"):

@@ -26,6 +26,7 @@ from source_worlds import (
     WINDOW,
     Archive,
     ask_everything,
+    calm_platform,
     contract,
     entry,
     listing,
@@ -920,23 +921,37 @@ def test_every_runbook_asks_for_logs_deployments_and_its_own_probes():
 
 def test_what_a_later_round_asks_follows_from_probes_that_are_waited_for():
     """Else what is asked would depend on which answer happened to be first, and a replay would ask something else."""
+    asked: list[Question] = []
 
-    async def round_of(number: int, earlier: dict[str, Any]) -> tuple[list[str], dict[str, Any], dict[str, Any]]:
-        channel = FakeChannel(otherwise=page([entry(-5, service=name) for name in ("auth", "newcomer")]))
+    def far_side(question: Question) -> Exchange:
+        """A calm platform whose logs do not show one service, so that the archive is read for it."""
+        if question.source == "r2":
+            return Archive([entry(-5, service=name) for name in ("archived", "auth", "found")])(question)
+        hidden = question.key.startswith("logs/service/archived")
+        return failing("timeout", "no answer") if hidden else calm_platform(question)
+
+    async def round_of(number: int, earlier: dict[str, Any], probes: list[Any]) -> tuple[list[str], dict[str, Any]]:
+        channel = FakeChannel(otherwise=far_side)
         context = Context(
             sources=Sources(channel, settings(), WINDOW), settings=settings(), window=WINDOW, earlier=earlier
         )
         context.sources.api.spacing_s = context.sources.infra.apart_s = 0.0
-        chosen = [probe for probe in PROBES.values() if probe.round == number]
-        seen = await ask_round(context, chosen)
-        waited = await ask_round(replace(context, earlier={}), [probe for probe in chosen if probe.followed])
-        return sorted(question.key for question in channel.asked), seen, waited
+        seen = await ask_round(context, [probe for probe in probes if probe.round == number])
+        asked.extend(channel.asked)
+        return sorted(question.key for question in channel.asked), {**earlier, **seen}
 
-    _, seen, waited = run(round_of(1, {}))
-    assert 0 < len(waited) < len(seen)
-    for later in (2, 3):
-        assert run(round_of(later, waited))[0] == run(round_of(later, seen))[0]
-    assert "logs/service/newcomer" in run(round_of(2, waited))[0]
+    every = list(PROBES.values())
+    all_seen: dict[str, Any] = {}
+    waited: dict[str, Any] = {}
+    for turn in ROUNDS:
+        questions, seen = run(round_of(turn, all_seen, every))
+        if turn > 1:
+            assert questions
+            assert run(round_of(turn, waited, every))[0] == questions
+        _, waited = run(round_of(turn, waited, [probe for probe in every if probe.followed]))
+        all_seen = seen
+    assert 0 < len(waited) < len(all_seen)
+    assert any(question.key.startswith("r2/object/") for question in asked)
 
 
 def test_services_are_found_in_any_answer_but_a_hostile_one_cannot_name_thousands():

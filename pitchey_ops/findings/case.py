@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from ipaddress import ip_network
 from typing import Any
 
@@ -153,7 +153,9 @@ class Case:
             & ~pl.coalesce("url", pl.lit("/login")).str.contains(SIGN_IN)
         )
         logs = logs.with_columns(message=pl.when(~ours.fill_null(value=False)).then(pl.col("message")))
-        return elsewhere(_judged, logs, self.protected, self.frames.firewall.filter(inside), self.usual_shapes)
+        firewall = self.frames.firewall.filter(inside)
+        judge = partial(attackers, protected=self.protected, firewall=firewall, usual=self.usual_shapes)
+        return elsewhere(judge, logs)
 
     @cached_property
     def usual_shapes(self) -> pl.DataFrame:
@@ -205,9 +207,3 @@ def observation_ids(frame: pl.DataFrame, limit: int = 12) -> tuple[str, ...]:
         return ()
     names = frame.get_column("observation").drop_nulls().unique().sort().to_list()
     return tuple(names[:limit])
-
-
-def _judged(
-    logs: pl.DataFrame, protected: tuple[IPNetwork, ...], firewall: pl.DataFrame, usual: pl.DataFrame
-) -> pl.DataFrame:
-    return attackers(logs, protected=protected, firewall=firewall, usual=usual)

@@ -76,7 +76,7 @@ def main() -> None:
     investigate.complete()
     trusted()
     style.draw_once()
-    with suppress(OpsError):  # what is wrong with the settings is told by the run that needs them
+    with suppress(OpsError, OSError, ValueError):  # what is wrong with settings or archive is told by each run
         redactor_for(load())
     gc.collect()
     gc.freeze()  # what is there now is never looked at by a child's collector, so that its pages stay shared
