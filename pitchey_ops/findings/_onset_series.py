@@ -76,14 +76,19 @@ class Series:
 
 def series_of(frames: Frames) -> Iterator[Series]:
     """Yield every series that the frames hold, always in the same order."""
-    yield from _errors(frames.logs, frames.log_seen_from)
-    yield from _failing(frames.logs, frames.log_seen_from)
-    yield from _slow(frames.logs, frames.log_seen_from)
-    yield from _edge(frames.edge)
-    yield from _workers(frames.workers)
-    yield from _metrics(frames.metrics)
-    yield from _spans(frames.spans)
-    yield from _probes(frames.probes)
+    if not frames.logs.is_empty():
+        yield from _errors(frames.logs, frames.log_seen_from)
+        yield from _failing(frames.logs, frames.log_seen_from)
+        yield from _slow(frames.logs, frames.log_seen_from)
+    for table, told in (
+        (frames.edge, _edge),
+        (frames.workers, _workers),
+        (frames.metrics, _metrics),
+        (frames.spans, _spans),
+        (frames.probes, _probes),
+    ):
+        if not table.is_empty():
+            yield from told(table)
 
 
 def _ms(frame: pl.DataFrame, column: str = "at") -> Floats:

@@ -88,6 +88,8 @@ def _change(frames: Frames, zero: datetime, times: Floats) -> RequestChange | No
     who reads a part of an archive must leave it out.
     """
     logs, spans = (around(frame, zero) for frame in (frames.logs, frames.spans))
+    if logs.is_empty() and spans.is_empty():
+        return None
     heard = Witnesses(times)
     heard.hear_visits(logs, spans)
     heard.hear_lines(logs)

@@ -73,6 +73,8 @@ def auth(case: Case) -> RuleResult:
 
 
 def _sign_ins(case: Case) -> Finding | None:
+    if case.frames.logs.is_empty():
+        return None
     tried = case.frames.logs.filter(
         pl.col("event").is_in(["login_ok", "login_failed"])
         | (
@@ -197,6 +199,8 @@ def _refusals(case: Case) -> Finding | None:
             pl.lit(1.0).alias("requests"),
             "observation",
         )
+    if edge.is_empty():
+        return None
     edge = edge.filter(~pl.col("route").str.contains(SIGN_IN).fill_null(value=False))
     sides = [
         edge.filter(pl.col("at").is_between(start, end, closed="left"))

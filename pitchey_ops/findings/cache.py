@@ -60,6 +60,8 @@ def lookups(case: Case) -> pl.DataFrame:
 
 
 def _hits(case: Case) -> list[Finding]:
+    if case.frames.logs.is_empty():
+        return []
     table = lookups(case)
     before_start, before_end, after_start, after_end = spans(case)
     sides = [

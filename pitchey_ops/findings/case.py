@@ -119,6 +119,8 @@ class Case:
     @cached_property
     def bad_requests(self) -> pl.DataFrame:
         """Request-log entries with a status, with ``failed`` (5xx): the users' view as the logs give it."""
+        if self.frames.logs.is_empty():
+            return self.frames.logs.hstack([pl.Series("failed", [], pl.Boolean)])
         return (
             self.frames.logs.filter(pl.col("status").is_between(100, 599))
             .with_columns((pl.col("status") >= 500).alias("failed"))
@@ -142,6 +144,8 @@ class Case:
     @cached_property
     def clients(self) -> pl.DataFrame | None:
         """Every notable address since the window's start with its verdict (`attacks.attackers`); None without any."""
+        if self.frames.logs.is_empty():
+            return None
         inside = pl.col("at").is_between(self.window.start, self.end, closed="left")
         logs = self.frames.logs.filter(inside)
         if logs.get_column("ip").drop_nulls().is_empty():

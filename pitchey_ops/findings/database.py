@@ -38,6 +38,8 @@ SLOWER = 2.0
 """Mean statement time against before that counts as slow."""
 Z_CLEAR = 4.0
 ERROR_SHARE = 0.05
+BEFORE_MIN, AFTER_MIN = 8, 5
+"""Durations before and after a change, below which two medians say nothing."""
 
 _SQLSTATE = re.compile(r"(?<![0-9A-Za-z])([0-9A-Z]{2}[0-9A-Z0]{3})(?=: )")
 STATES = {
@@ -386,6 +388,8 @@ def _pool_metrics(case: Case) -> list[Finding]:
 
 def _query_metrics(case: Case) -> list[Finding]:
     metrics = case.frames.metrics
+    if metrics.is_empty():
+        return []
     times = metrics.filter(pl.col("name") == "db.query_time.avg").select(
         "at", "value", pl.lit("").alias("group"), "observation"
     )
@@ -431,9 +435,11 @@ def _spans(case: Case) -> list[Finding]:
 
 
 def _slower(case: Case, points: pl.DataFrame, words: str, vantage: str, key: str) -> list[Finding]:
+    if points.height < BEFORE_MIN + AFTER_MIN:
+        return []
     before_start, before_end, after_start, after_end = spans(case)
     moved = shift(points, (before_start, before_end), (after_start, after_end))
-    if moved.n_before < 8 or moved.n_after < 5:
+    if moved.n_before < BEFORE_MIN or moved.n_after < AFTER_MIN:
         return []
     kept = points.filter(pl.col("value").is_finite())
     later = kept.filter(pl.col("at").is_between(after_start, after_end)).get_column("value")

@@ -38,6 +38,8 @@ def edge(case: Case) -> RuleResult:
     analytics. If these were late, their last two minutes are left out; if they were cut or sampled, shares still
     hold; an empty answer is not checked; if they lied about statuses, the Worker's own count stands beside them.
     """
+    if case.frames.edge.is_empty():
+        return NotChecked(rule=RULE, because=case.why_missing("cloudflare_api/traffic"))
     before_start, before_end, after_start, after_end = spans(case)
     table = case.frames.edge.filter(pl.col("requests") > 0)
     after = table.filter(pl.col("at").is_between(after_start, after_end, closed="left"))

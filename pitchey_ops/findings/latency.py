@@ -74,6 +74,8 @@ def durations(case: Case) -> Durations | None:
     APM's metric where it is not blind (in ordinary operation it is, trap 9), else requests in the logs, else
     spans. Which one it was is part of the finding.
     """
+    if case.frames.metrics.is_empty() and case.bad_requests.is_empty() and case.frames.spans.is_empty():
+        return None
     start = case.window.start
     metrics = case.frames.metrics.filter((pl.col("name") == "response_time") & (pl.col("value") >= 0))
     named = pl.coalesce("route", "service")

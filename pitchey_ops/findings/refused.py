@@ -68,6 +68,8 @@ class Turned:
 def _counted(case: Case) -> pl.DataFrame:
     """Return ``at`` (minute), ``route``, ``status``, ``requests`` of the edge, else of the logs, without page files."""
     edge = case.frames.edge
+    if edge.is_empty() and case.bad_requests.is_empty():
+        return edge
     if edge.filter(pl.col("at") >= case.window.start).is_empty():
         edge = case.bad_requests.select(
             pl.col("at").dt.truncate("1m"),
@@ -90,6 +92,8 @@ def turned_away(
     table: pl.DataFrame, before: tuple[datetime, datetime], after: tuple[datetime, datetime]
 ) -> list[Turned]:
     """Return routes of *table* (``at, route, status, requests``) that refuse far more than before, clearest first."""
+    if table.is_empty():
+        return []
     sides = []
     for start, end in (before, after):
         part = table.filter(pl.col("at").is_between(start, end, closed="left"))

@@ -140,6 +140,8 @@ def rank_suspects(
     """
     zero = alert_at
     logs, spans, metrics = (around(frame, zero, until) for frame in (frames.logs, frames.spans, frames.metrics))
+    if logs.is_empty() and spans.is_empty() and metrics.is_empty():
+        return []
     if onset is None:
         times = alert_span()
     else:
@@ -161,6 +163,8 @@ def alert_span() -> Floats:
 
 def around(frame: pl.DataFrame, zero: datetime, until: datetime | None = None) -> pl.DataFrame:
     """Return what *frame* holds of services within reach of *zero*, with ``t`` (s from there)."""
+    if frame.is_empty():
+        return frame.hstack([pl.Series("t", [], pl.Float64)])
     start, end = zero - timedelta(seconds=LOOK_BACK_S), zero + timedelta(seconds=LOOK_AHEAD_S)
     end = end if until is None else min(end, until)
     return frame.filter(pl.col("at").is_between(start, end), pl.col("service").is_not_null()).with_columns(

@@ -89,6 +89,8 @@ class History:
 
     def probes(self, observation: str) -> pl.DataFrame:
         """Return own probes by the minute with the columns `frames.PROBES`: only looks that could see."""
+        if self.minutes.is_empty():
+            return pl.DataFrame(schema=dict(PROBES))
         own = pl.any_horizontal(pl.col("probe").str.starts_with(start) for start in OWN)
         seen = self.minutes.filter(own, pl.col("state").is_in(["ok", "failing"]))
         return seen.select(
@@ -225,6 +227,8 @@ def _table(exchange: Exchange, columns: Columns) -> pl.DataFrame:
     if not isinstance(value, dict) or value.get("columns") != list(columns):
         raise BadPayload(f"{asked(exchange)}: other columns than declared. Nothing was read.")
     rows = [row for row in value.get("rows") or () if isinstance(row, list) and len(row) == len(columns)]
+    if not rows:
+        return pl.DataFrame(schema=dict(columns))
     cells = [[_cell(cell, kind) for cell, kind in zip(row, columns.values(), strict=True)] for row in rows]
     table = pl.DataFrame(cells, schema=dict(columns), orient="row")
     first = next(iter(columns))
