@@ -358,6 +358,21 @@ def test_coverage_names_the_blind_and_the_cut_before_the_seen() -> None:
     assert "hold no data" in calm.title
 
 
+def test_where_no_source_saw_anything_there_is_no_picture_and_no_calm_title() -> None:
+    """A picture of nothing only repeats the names, and “all 0 sources answered” sounds like an all-clear."""
+    blind = [one for one in SOURCES if one.status in ("unavailable", "blind")]
+    panel = coverage(blind, WINDOW)
+    assert (panel.png, panel.alt) == (None, "")
+    assert panel.title.startswith(f"{len(blind)} of {len(blind)} sources could not see")
+    assert panel.table is not None
+    assert len(panel.table.rows) == len(blind)
+    idle = coverage([SourceSeen(name="database", status="not_configured", detail="")], WINDOW)
+    assert idle.title == "Nothing was seen: none of 1 source is configured"
+    assert "says nothing about health" in idle.sentence
+    one_sees = coverage([*blind, SourceSeen(name="a", status="no_data", detail="")], WINDOW)
+    assert one_sees.png is not None
+
+
 def test_no_contradiction_is_only_said_after_comparing() -> None:
     """“No contradiction” without a comparison would be an all-clear from nothing."""
     assert contradictions([]).empty

@@ -31,14 +31,21 @@ _RANK = {"unavailable": 0, "blind": 1, "no_data": 2, "observed": 3, "not_configu
 
 
 def coverage(sources: Sequence[SourceSeen], window: Window, *, why_empty: str = "", shown: int = 24) -> Panel:
-    """Return, for each source, the span that was asked and the span that its answer could see."""
+    """
+    Return, for each source, the span that was asked and the span that its answer could see.
+
+    Without a picture where none saw anything: it would only repeat the names.
+    """
     question = "What could the run see, and what not?"
     if not sources:
         return no_data("coverage", question, why_empty, what="sources")
     ranked = sorted(sources, key=lambda one: (_RANK.get(one.status, 0), one.name))
     missing = [one for one in ranked if one.status in ("unavailable", "blind")]
     cut = [one for one in ranked if one.coverage.cut and one not in missing]
-    if missing:
+    sighted = any(one.status in ("observed", "no_data") for one in ranked)
+    if not sighted and not missing:
+        title = f"Nothing was seen: none of {count(len(ranked), 'source')} is configured"
+    elif missing:
         title = f"{len(missing)} of {count(len(ranked), 'source')} could not see: " + ", ".join(
             name(one.name, 28) for one in missing[:3]
         )
@@ -54,6 +61,7 @@ def coverage(sources: Sequence[SourceSeen], window: Window, *, why_empty: str = 
         asked = sum(one.status != "not_configured" for one in ranked)
         title = f"All {asked} configured sources answered" + (f"; {silent} hold no data" if silent else "")
     drawn = ranked[:shown]
+    in_words = "; ".join(f"{name(one.name)} {STATUS_WORDS.get(one.status, one.status)}" for one in drawn)
 
     def draw(figure: Figure, axes: Axes) -> None:
         axes.grid(visible=False)
@@ -111,9 +119,11 @@ def coverage(sources: Sequence[SourceSeen], window: Window, *, why_empty: str = 
         sentence=(
             "An outline is the span that was asked, its filled part the span that the answer could see; hatched means "
             "nothing of it. What was not seen says nothing about health."
+            if sighted
+            else "Nothing of the window was seen, by no source. What was not seen says nothing about health."
         ),
-        png=style.picture(0.85 + 0.27 * len(drawn), draw),
-        alt="Spans seen: " + "; ".join(f"{name(one.name)} {STATUS_WORDS.get(one.status, one.status)}" for one in drawn),
+        png=style.picture(0.85 + 0.27 * len(drawn), draw) if sighted else None,
+        alt=f"Spans seen: {in_words}" if sighted else "",
         table=Table(
             columns=(
                 Column(name="source"),
@@ -140,7 +150,7 @@ def coverage(sources: Sequence[SourceSeen], window: Window, *, why_empty: str = 
             ),
             caption="Sources with what each could see.",
         ),
-        notes=(f"{left_out} more sources are only in the table.",) if left_out > 0 else (),
+        notes=(f"{left_out} more sources are only in the table.",) if left_out > 0 and sighted else (),
     )
 
 
