@@ -23,6 +23,7 @@ from typing import Any, NoReturn, TypeVar
 import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, EnqueueOptions
 from dbos import error as dbos_error
+from dbos._dbos import _get_dbos_instance
 
 from ..errors import ConfigError, OpsError, RecordError
 from ..settings import Settings, load
@@ -35,6 +36,7 @@ from .engine_tables import Claim, Fenced, at_step, claim, give_back
 from .handover import NAME, ORDINARY, RUN, UPLOAD, UPLOADS, URGENT, VERSION, open_queue, place_of, sweep, workflow_of
 from .kernels import KernelPool
 from .memory import release_memory
+from .sparing import spare_looks
 from .takeover import Watch, liveness_for
 from .watch.apart import asks_apart
 from .watch.keeper import ROUND_S, Keeper
@@ -42,13 +44,12 @@ from .watch.keeper import ROUND_S, Keeper
 log = logging.getLogger("pitchey_ops.engine")
 T = TypeVar("T")
 
-URGENT_POLL_S, POLL_S = 0.1, 0.2
-"""How often a queue is looked into; each look costs a core some milliseconds, all day."""
+URGENT_POLL_S, POLL_S = 0.2, 0.25
+"""How often it is looked whether a queue holds anything (`sparing`)."""
 UPLOADS_POLL_S = 1.0
 """Nobody waits for an upload, and each poll costs a core a few milliseconds."""
-SWEEP_S = 0.05
-"""How often it is looked whether there is anything new; PostgreSQL cannot tell, and is asked `SWEEP_READS_S` apart."""
-SWEEP_READS_S = 0.1
+SWEEP_S = 0.1
+"""How often it is looked whether there is anything new; PostgreSQL cannot tell, and is asked."""
 DUE_S = 0.5
 """How often orders are looked for whose time has come, though nothing changed."""
 RECONCILE_S = 5.0
@@ -149,6 +150,7 @@ class Worker:
         del run, upload_run  # found by their names
         self._watch.register()  # before the first run can be taken
         DBOS.launch()
+        spare_looks(_get_dbos_instance()._sys_db)
         queues = [(URGENT, self.config.urgent_at_once, URGENT_POLL_S), (ORDINARY, self.config.runs_at_once, POLL_S)]
         if self.config.upload_url is not None:  # once there it is looked into by every worker
             queues.append((UPLOADS, 2, UPLOADS_POLL_S))
@@ -327,8 +329,7 @@ class Worker:
 
     def _sweeps(self) -> None:
         changes, owed, swept_s = Changes(self.db), True, 0.0
-        every_s = SWEEP_S if is_sqlite(self.place.url) else SWEEP_READS_S
-        for do in self._rounds(every_s, "hand orders to the queue"):
+        for do in self._rounds(SWEEP_S, "hand orders to the queue"):
             owed = changes.any() or owed  # until it was done without an error
             if not owed and time.monotonic() - swept_s < DUE_S:
                 continue
