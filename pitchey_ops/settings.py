@@ -46,6 +46,8 @@ SERVICES: dict[str, str] = {
 """Every HTTP source, with where the sandbox serves it below its one origin."""
 
 _OURS = "PITCHEY_OPS_"
+RUN_VARIABLE = "PITCHEY_OPS_RUN"
+"""Names the file that tells a kernel which run it is (`runbooks.given`): no setting."""
 ADDRESSES = ("database_url", "history_url")
 """Addresses that may hold a password."""
 OWN_HISTORY = Path(".service") / "service.sqlite"
@@ -377,7 +379,11 @@ def load(environment: str | None = None, *, overrides: Mapping[str, Any] | None 
     path = home() / "parameters" / "environments" / f"{name}.yaml"
     faults: list[str] = []
     from_files = _from_files(os.environ, faults)
-    given = tuple((variable, value) for variable, value in os.environ.items() if variable.upper().startswith(_OURS))
+    given = tuple(
+        (variable, value)
+        for variable, value in os.environ.items()
+        if variable.upper().startswith(_OURS) and variable != RUN_VARIABLE
+    )
     text = _text(path)
     if faults or overrides:
         settings = _checked(name, path, text, from_files, overrides or {}, faults)

@@ -122,6 +122,35 @@ def test_nothing_of_a_run_is_there_in_the_next(
     assert pids[0] != pids[1]
 
 
+@pytest.mark.parametrize("fork", WAYS)
+def test_what_a_person_set_up_for_ipython_does_not_reach_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archive: Path, fork: bool
+) -> None:
+    """A start-up file under somebody's home could change what a report says, and end a run before it begins."""
+    own = tmp_path / "own"
+    profile = own / "profile_default"
+    (profile / "startup").mkdir(parents=True)
+    sign = tmp_path / "sign"
+    (profile / "startup" / "00-mine.py").write_text(f"open({str(sign)!r}, 'a').write('startup')\nleft_behind = 1\n")
+    for name in ("ipython_config.py", "ipython_kernel_config.py"):
+        lines = f"import sys\nsys.modules['json'].left = open({str(sign)!r}, 'a').write('{name}')\n"
+        (profile / name).write_text(f"{lines}c.InteractiveShellApp.exec_lines = ['left_behind = 2']\n")
+    (tmp_path / "start.py").write_text(f"open({str(sign)!r}, 'a').write('PYTHONSTARTUP')\n")
+    monkeypatch.setenv("IPYTHONDIR", str(own))
+    monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "start.py"))
+    monkeypatch.setenv("PITCHEY_OPS_HOME", str(home(tmp_path / "home", LOOK, FINISH)))
+    pool = KernelPool(1, fork=fork)
+    try:
+        pool.warm(load())
+        assert until(lambda: pool.ready() == 1)
+        _, seen, ready = carried_out(pool, tmp_path, 0)
+    finally:
+        pool.close()
+    assert ready
+    assert seen["marks"] == []
+    assert not sign.exists(), sign.read_text()
+
+
 def test_an_empty_pool_hands_out_none_and_fills_up_behind(pool: KernelPool, tmp_path: Path) -> None:
     """A storm is larger than any pool: the run that finds it empty starts its own kernel and nobody waits."""
     (tmp_path / "a").mkdir()

@@ -9,7 +9,7 @@ are imported.
 from __future__ import annotations
 
 OURS = "PITCHEY_OPS_"
-VARIABLE = "PITCHEY_OPS_RUN"
+VARIABLE = "PITCHEY_OPS_RUN"  # also settings.RUN_VARIABLE
 """Names the prepared run's folder to the kernel."""
 
 SETTINGS = """

@@ -12,14 +12,13 @@ import os
 import resource
 import signal
 import sys
+from typing import Any
 
 from .._imports import lighten_headless
 
 MEMORY_VARIABLE = "PITCHEY_OPS_KERNEL_MEMORY_MB"
 UNSEEN_VARIABLE = "PITCHEY_OPS_KERNEL_UNSEEN"
 """Set where only the report counts and the notebook is thrown away: pictures are left out then."""
-OPTIONS = ("--HistoryManager.enabled=False",)
-"""Nobody asks such a kernel for its earlier inputs: without them no file under the user's home is written."""
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
@@ -54,12 +53,41 @@ def few_threads() -> None:
         os.environ.setdefault(name, "1")
 
 
+def application() -> Any:
+    """
+    Return the class of ipykernel's application, without what people set up for themselves.
+
+    A run must not depend on configuration, extensions and start-up files under somebody's home, and nobody asks such a
+    kernel for its earlier inputs: they are not written there.
+    """
+    from ipykernel.kernelapp import IPKernelApp
+    from traitlets.config import Config
+
+    class Headless(IPKernelApp):
+        """Serves one run."""
+
+        def parse_command_line(self, argv: Any = None) -> None:
+            """Take nothing from a command line: all is given when this is made."""
+            self.update_config(Config(HistoryManager={"enabled": False}))
+
+        def load_config_file(self, *_: Any, **__: Any) -> None:
+            """Read no file."""
+
+        def init_extensions(self) -> None:
+            """Load nothing."""
+
+        def init_code(self) -> None:
+            """Run no start-up file."""
+
+    return Headless
+
+
 def main() -> None:
     """Import what every runbook needs, then serve."""
     bound()
     lighten_headless()
     few_threads()
-    from ipykernel.kernelapp import IPKernelApp
+    app = application()
 
     from . import investigate
     from .given import VARIABLE
@@ -71,7 +99,7 @@ def main() -> None:
         style.leave_out_pictures()
     if VARIABLE not in os.environ or unseen:  # a run that is about to ask imports the rest while it asks
         investigate.complete()
-    IPKernelApp.launch_instance(argv=[*sys.argv[1:], *OPTIONS])
+    app.launch_instance(argv=[], connection_file=sys.argv[sys.argv.index("-f") + 1])
 
 
 if __name__ == "__main__":

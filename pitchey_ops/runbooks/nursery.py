@@ -32,7 +32,7 @@ from typing import Any, NoReturn
 from .. import companion
 from .._imports import lighten_headless
 from ..errors import OpsError
-from .kernel import OPTIONS, adopt, bound, few_threads
+from .kernel import adopt, application, bound, few_threads
 
 LATE = (
     "ipykernel.ipkernel",
@@ -44,12 +44,13 @@ LATE = (
     "IPython.core.oinspect",
     "IPython.core.completerlib",
     "IPython.core.logger",
-    "IPython.extensions.storemagic",
     "faulthandler",
     "httpcore",
     "anyio._backends._asyncio",
     "cloudpickle",
     "polars._utils.udfs",
+    "matplotlib.pyplot",
+    "IPython.core.pylabtools",
     "encodings.utf_16_be",
 )
 """What is imported only when a kernel begins, or when it asks for the first time, so that each would do so anew."""
@@ -61,7 +62,7 @@ def main() -> None:
     lighten_headless()
     few_threads()
     adopt()
-    from ipykernel.kernelapp import IPKernelApp
+    app = application()
 
     for name in LATE:
         with suppress(ImportError):  # of another version of its library
@@ -81,7 +82,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # what is there now is never looked at by a child's collector, so that its pages stay shared
     with socket.socket(fileno=os.dup(sys.stdin.fileno())) as asked:
-        _serve(asked, IPKernelApp)
+        _serve(asked, app)
 
 
 def _serve(asked: socket.socket, app: Any) -> None:
@@ -154,7 +155,7 @@ def _be_kernel(order: dict[str, Any], app: Any) -> None:
     os.dup2(log, 2)
     os.close(log)
     companion.fork(bound)
-    app.launch_instance(argv=["-f", order["connection_file"], *OPTIONS])
+    app.launch_instance(argv=[], connection_file=order["connection_file"])
 
 
 def _call(order: dict[str, Any]) -> None:
