@@ -515,7 +515,7 @@ class LiveChannel:
             return "the address is no valid address; it was not asked"
         if not known:
             return "the address is not one of the configured hosts; it was not asked"
-        if httpx.URL(url).userinfo:
+        if _address(url).userinfo:
             return "the address carries a user name or password; it was not asked"
         return None
 
@@ -608,7 +608,7 @@ class LiveChannel:
             headers = {**question.headers, **self._token(question, url)}
             async with self._http.stream(
                 question.method,
-                url,
+                _address(url),
                 headers=headers,
                 content=question.body,
                 timeout=timeout,
@@ -956,6 +956,10 @@ def _retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
         return None
 
 
+_address = lru_cache(maxsize=128)(httpx.URL)
+"""Each question's address is read by the parser once, however often it is looked at."""
+
+
 @lru_cache(maxsize=4096)
 def _origin(url: str) -> Origin:
     """
@@ -966,7 +970,7 @@ def _origin(url: str) -> Origin:
     httpx.InvalidURL
         It is no address.
     """
-    parts = httpx.URL(url)
+    parts = _address(url)
     port = parts.port if parts.port is not None else {"https": 443, "http": 80}.get(parts.scheme)
     return parts.scheme, parts.raw_host.decode("ascii"), port
 
