@@ -34,6 +34,7 @@ from pitchey_ops.findings import (
     database,
     deployments,
     edge,
+    flow,
     kinds,
     latency,
     monitoring,
@@ -694,6 +695,19 @@ def archive_of(*services: str) -> dict[str, AnyObservation]:
     for name in (*services, "x"):
         found |= seen(f"r2/archive/{name}", share=1.0, seen_end=END)
     return found
+
+
+def test_an_archive_of_which_little_was_read_does_not_show_that_logs_stopped():
+    """Where a slow source used up the time, two services without objects may be all that was read of twenty."""
+    edge = [{"at": at, "route": "/api/pitches", "status": 200, "requests": 9.0} for at in minutes(START, END, 60)]
+    unread = {
+        key: one
+        for name in "abcdefgh"
+        for key, one in seen(f"r2/archive/{name}", status="blind", cut=True, share=0.0).items()
+    }
+    stopped = flow.flow(case(edge=edge, observations=archive_of("auth")))
+    assert signals(stopped) == {"log_flow_stopped": 1.0}
+    assert isinstance(flow.flow(case(edge=edge, observations={**archive_of("auth"), **unread})), NotChecked)
 
 
 def test_jobs_that_left_no_trace_are_missing():

@@ -11,6 +11,7 @@ from ._requests import LATE, requests
 from .case import Case, observation_ids
 
 RULE = "flow"
+ARCHIVE = "r2/archive"
 SIGNALS = ("log_flow_stopped", "log_flow_seen", "metric_flow_stopped")
 QUIET_FACTOR = 8.0
 """A service is silent when its newest entry is this many times its usual gap old (and older than the limit)."""
@@ -34,7 +35,7 @@ def flow(case: Case) -> RuleResult:
         return NotChecked(rule=RULE, because="no log source can see the end of the window; " + case.why_missing("r2"))
     logs = case.frames.logs.filter(pl.col("observation").is_in(sighted) & (pl.col("at") <= case.now))
     if logs.is_empty():
-        return _nothing(case, sighted) if _could_show(sighted) else NotChecked(rule=RULE, because=SAY_NOTHING)
+        return _nothing(case, sighted) if _could_show(case, sighted) else NotChecked(rule=RULE, because=SAY_NOTHING)
     limit_s = case.settings.thresholds.stale_after_s
     table = (
         logs.group_by("service")
@@ -116,10 +117,21 @@ def _sighted(case: Case) -> list[str]:
     return sorted(set(found))
 
 
-def _could_show(sighted: list[str]) -> bool:
+def _archive_read(case: Case, sighted: list[str]) -> bool:
+    """Whether most of the archive's services were read to the window's end: of a few, silence tells of those few."""
+    asked = [name for name in case.observations if name.startswith(ARCHIVE)]
+    return 2 * sum(name in sighted for name in asked) > len(asked)
+
+
+def _could_show(case: Case, sighted: list[str]) -> bool:
     """Whether silence means anything: of the archive, or of several services, not of one that may never speak."""
     services = [name for name in sighted if name.startswith("logs/service/")]
-    return len(services) >= SILENT_SERVICES or len(services) < len(sighted)
+    archived = [name for name in sighted if name.startswith(ARCHIVE)]
+    return (
+        len(services) >= SILENT_SERVICES
+        or (bool(archived) and _archive_read(case, sighted))
+        or len(services) + len(archived) < len(sighted)
+    )
 
 
 def _nothing(case: Case, sighted: list[str]) -> RuleResult:
