@@ -47,7 +47,7 @@ SERVICES: dict[str, str] = {
 
 _OURS = "PITCHEY_OPS_"
 RUN_VARIABLE = "PITCHEY_OPS_RUN"
-"""Names the file that tells a kernel which run it is (`runbooks.given`): no setting."""
+"""Names the prepared run's folder to a kernel (`runbooks.given`): no setting, and no reason to read them again."""
 ADDRESSES = ("database_url", "history_url")
 """Addresses that may hold a password."""
 OWN_HISTORY = Path(".service") / "service.sqlite"

@@ -22,7 +22,7 @@ from pitchey_ops.runbooks import given
 from pitchey_ops.runbooks.context import RunContext
 from pitchey_ops.runbooks.lifecycle import remaining_s
 from pitchey_ops.runbooks.starting import OwnKernel
-from pitchey_ops.settings import SECRET_FIELDS, Settings
+from pitchey_ops.settings import RUN_VARIABLE, SECRET_FIELDS, Settings
 from pitchey_ops.sources._budget import Budget
 
 pytestmark = pytest.mark.slow
@@ -87,6 +87,7 @@ def test_a_kernel_gets_every_setting_and_nothing_else_of_ours() -> None:
     """The names are written out, so that a kernel starts before the settings are imported; they must not fall apart."""
     assert set(given.SETTINGS) == {"HOME", "ENVIRONMENT", *(name.upper() for name in Settings.model_fields)}
     assert set(given.SECRETS) == {name.upper() for name in SECRET_FIELDS}
+    assert given.VARIABLE == RUN_VARIABLE
 
 
 def test_a_kernel_that_was_started_first_is_bounded_when_it_is_told_its_run(tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from pitchey_ops import settings as settings_module
 from pitchey_ops.errors import ConfigError
-from pitchey_ops.settings import SECRET_FIELDS, SERVICES, Settings, load
+from pitchey_ops.settings import RUN_VARIABLE, SECRET_FIELDS, SERVICES, Settings, load
 
 ROOT = Path(__file__).parents[1]
 
@@ -372,3 +373,18 @@ def test_what_decides_about_settings_is_looked_at_each_time(tmp_path: Path, monk
     for _ in range(2):
         with pytest.raises(ConfigError, match="budget_s"):
             load()
+
+
+def test_which_run_a_kernel_is_of_makes_no_settings_anew_and_any_setting_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading them again takes each kernel ten milliseconds; keeping what a variable changed would be wrong."""
+    checked: list[str] = []
+    real = settings_module._checked
+    monkeypatch.setattr(settings_module, "_checked", lambda name, *rest: checked.append(name) or real(name, *rest))
+    settings_module._again.cache_clear()
+    load()
+    monkeypatch.setenv(RUN_VARIABLE, "/tmp/one/run")
+    load()
+    assert len(checked) == 1
+    monkeypatch.setenv("PITCHEY_OPS_BUDGET_S", "77")
+    assert load().budget_s == 77
+    assert len(checked) == 2

@@ -134,6 +134,7 @@ def steady(rounds: int = 5) -> list[Figure]:
         folder = Path(place)
         notebook = folder / "empty.ipynb"
         notebook.write_text(json.dumps(EMPTY), encoding="utf-8")
+        papermill = [sys.executable, "-m", "papermill", str(notebook), str(folder / "out.ipynb")]
         project = small_home(folder / "home", (CELLS[0], CELLS[1], SHOWN, CELLS[-1]))
         variables = {"PITCHEY_OPS_HOME": str(project), "PITCHEY_OPS_SERVICE_WARM_KERNELS": "2"}
         with _world(folder / "world", variables) as world:
@@ -147,7 +148,7 @@ def steady(rounds: int = 5) -> list[Figure]:
                 took_s += time.monotonic() - began
                 _ready(worker.pid, 2)  # the kernels for the next runs are part of the price
                 runs.append((_cpu_s(worker.pid) - before_s) / STEADY)
-                bare.append(_timed([sys.executable, "-m", "papermill", str(notebook), str(notebook)], os.environ))
+                bare.append(_timed(papermill, os.environ))
                 floor_s, before = drawing_s(), floor_s
                 drawn.append((before + floor_s) / 2)
     return [

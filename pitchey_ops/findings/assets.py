@@ -47,9 +47,8 @@ def assets(case: Case) -> RuleResult:
     time are counted as not read. Content is never looked at beyond its size and type.
     """
     page, looked = case.one("frontend/page"), case.one("frontend/assets")
-    asked = not case.frames.edge.is_empty()
-    edge = _edge(case) if asked else None
-    found = [one for one in (edge, _unasked(case) if asked else None) if one is not None]
+    told = () if case.frames.edge.is_empty() else (_edge(case), _unasked(case))
+    found = [one for one in told if one is not None]
     if page is None and looked is None and not found:
         return NotChecked(rule=RULE, because=case.why_missing("frontend/page", "cloudflare_api/traffic"))
     if page is not None and page.value.status >= 400:

@@ -28,7 +28,8 @@ def flow(case: Case) -> RuleResult:
 
     Only sources that *can* see the end of the window count: the logs service is blind in ordinary
     operation (trap 1), and a blind answer says nothing about flow. R2 and recorded cases can. A stop needs
-    requests that go on meanwhile; when these were not seen either, it is told but signals nothing.
+    requests that go on meanwhile; when these were not seen either, it is told but signals nothing. An archive of which
+    less than half of the services could be read in time shows no stop.
     """
     sighted = _sighted(case)
     if not sighted:

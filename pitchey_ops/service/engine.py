@@ -133,7 +133,7 @@ class Worker:
             "serializer": JsonSerializer(),
             "enable_otlp": False,
             "log_level": "CRITICAL",
-            # a connection to a file does not break between two looks, of which there are ten a second
+            # a connection to a file does not break between two looks, of which there are some a second
             "db_engine_kwargs": {"pool_pre_ping": not is_sqlite(self.place.queue_url)},
             "max_executor_threads": 8 + 4 * (self.config.runs_at_once + self.config.urgent_at_once),
         }
