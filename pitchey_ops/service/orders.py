@@ -61,6 +61,13 @@ due_since: sa.ColumnElement[datetime] = sa.type_coerce(
     Utc,
 )
 """Since when a run is due: one that was begun and put back for a while has been due all the time."""
+_due = (  # asked after every change; built once
+    sa.select(orders)
+    .where(orders.c.state == "placed")
+    .where(sa.or_(orders.c.not_before.is_(None), orders.c.not_before <= sa.bindparam("now", type_=Utc)))
+    .order_by(orders.c.severity, orders.c.placed_at)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,14 +153,7 @@ def orders_of(connection: sa.Connection, incident_id: str) -> list[OrderRow]:
 
 def due(connection: sa.Connection, now: datetime, *, limit: int = 200) -> list[OrderRow]:
     """Return orders that are placed and due, the most urgent first."""
-    chosen = (
-        sa.select(orders)
-        .where(orders.c.state == "placed")
-        .where(sa.or_(orders.c.not_before.is_(None), orders.c.not_before <= now))
-        .order_by(orders.c.severity, orders.c.placed_at)
-        .limit(limit)
-    )
-    return [_row(row) for row in connection.execute(chosen).mappings()]
+    return [_row(row) for row in connection.execute(_due, {"now": now, "most": limit}).mappings()]
 
 
 def waiting(connection: sa.Connection) -> dict[OrderState, int]:
