@@ -36,6 +36,8 @@ seen = {
     "cwd": os.getcwd(),
     "run": os.environ["PITCHEY_OPS_RUN"],
     "prompt": get_ipython().execution_count,
+    "for a debugger": get_ipython().kernel._kernel_modules,
+    "modules": len(sys.modules),
     "environment": dict(os.environ),
 }
 (pathlib.Path(os.environ["PITCHEY_OPS_RUN"]).parent / f"{os.getpid()}.json").write_text(json.dumps(seen))
@@ -149,6 +151,20 @@ def test_what_a_person_set_up_for_ipython_does_not_reach_a_run(
     assert ready
     assert seen["marks"] == []
     assert not sign.exists(), sign.read_text()
+
+
+def test_a_kernel_does_not_list_its_modules_for_a_debugger(
+    pool: KernelPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking at each of them makes a copy of the page that it lies on: eight megabytes in every kernel."""
+    monkeypatch.setenv("PITCHEY_OPS_HOME", str(home(tmp_path / "home", LOOK, FINISH)))
+    pool.warm(load())
+    assert until(lambda: pool.ready() == 1)
+    _, seen, ready = carried_out(pool, tmp_path, 0)
+    assert ready
+    assert seen["for a debugger"] == []
+    assert isinstance(seen["modules"], int)
+    assert seen["modules"] > 1000
 
 
 def test_an_empty_pool_hands_out_none_and_fills_up_behind(pool: KernelPool, tmp_path: Path) -> None:
