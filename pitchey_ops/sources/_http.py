@@ -15,7 +15,7 @@ import re
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -24,7 +24,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from http.cookiejar import DefaultCookiePolicy
 from itertools import islice
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -32,7 +32,6 @@ from tenacity import (
     AsyncRetrying,
     RetryCallState,
     retry_if_result,
-    stop_after_attempt,
     wait_exponential_jitter,
 )
 
@@ -328,19 +327,19 @@ class LiveChannel:
             attempts.extend(last.attempts)
             return last
 
-        async def pause(seconds: float) -> None:
-            wait_s = max(0.0, self._budget.asking_left_s() - 0.5)
-            await (again.turn(seconds, wait_s) if last is not None and _refused(last) else asyncio.sleep(seconds))
+        def patience_s() -> float:
+            return max(0.0, self._budget.asking_left_s() - 0.5)
 
-        retrying = AsyncRetrying(
-            sleep=pause,
-            stop=self._stop(question),
-            wait=self._wait,
-            retry=retry_if_result(_may_pass),
-            retry_error_callback=lambda state: last,
-        )
+        async def pause(seconds: float) -> None:
+            refused = last is not None and _refused(last)
+            await (again.turn(seconds, patience_s()) if refused else asyncio.sleep(seconds))
+
         try:
-            exchange: Exchange = await retrying(once)
+            exchange = await once()
+            if question.retry and _refused(exchange):
+                await again.others(patience_s())
+            if question.retry and _may_pass(exchange):
+                exchange = await self._repeated(exchange, once, pause)
             again.give_up()
         except _StillRefused:
             assert last is not None
@@ -493,14 +492,29 @@ class LiveChannel:
         elif exchange.outcome != "not_asked":
             self._silent[slot] = 0
 
-    def _stop(self, question: Question) -> Callable[[RetryCallState], bool]:
-        enough = stop_after_attempt(ATTEMPTS if question.retry else 1)
+    async def _repeated(
+        self, first: Exchange, once: Callable[[], Awaitable[Exchange]], pause: Callable[[float], Awaitable[None]]
+    ) -> Exchange:
+        """Return what comes of trying again after *first*, the last answer in any case."""
+        last, known = first, True  # the first attempt is made
 
-        def stop(state: RetryCallState) -> bool:
-            too_long = state.upcoming_sleep > min(RETRY_AFTER_MAX_S, self._budget.asking_left_s() - 0.5)
-            return bool(enough(state)) or too_long
+        async def attempt() -> Exchange:
+            nonlocal last, known
+            last, known = last if known else await once(), False
+            return last
 
-        return stop
+        retrying = AsyncRetrying(
+            sleep=pause,
+            stop=self._stop,
+            wait=self._wait,
+            retry=retry_if_result(_may_pass),
+            retry_error_callback=lambda _: last,
+        )
+        return cast(Exchange, await retrying(attempt))
+
+    def _stop(self, state: RetryCallState) -> bool:
+        too_long = state.upcoming_sleep > min(RETRY_AFTER_MAX_S, self._budget.asking_left_s() - 0.5)
+        return too_long or state.attempt_number >= ATTEMPTS
 
     def _wait(self, state: RetryCallState) -> float:
         backoff = wait_exponential_jitter(multiplier=0.2, max=3.0, jitter=0.2)(state)
@@ -813,6 +827,7 @@ class _Again:
         self._origin = origin
         self._connect_s = connect_s
         self._ours: asyncio.Future[bool] | None = None
+        self._waited = False
         self._began_s = 0.0
 
     @contextmanager
@@ -832,6 +847,26 @@ class _Again:
             if timer is not None:
                 timer.cancel()
 
+    async def others(self, wait_s: float) -> None:
+        """
+        Wait for who tries for all, if somebody does.
+
+        Raises
+        ------
+        _StillRefused
+            Who tried for all gave up, or is still at it after *wait_s* seconds.
+        """
+        if self._ours is not None:
+            return
+        if self._closed.refused_s.get(self._origin, -1.0) >= self._began_s:
+            raise _StillRefused
+        other = self._closed.trying.get(self._origin)
+        if other is not None:
+            done, _ = await asyncio.wait((other,), timeout=wait_s)
+            if not done or not other.result():
+                raise _StillRefused
+            self._waited = True
+
     async def turn(self, seconds: float, wait_s: float) -> None:
         """
         Return when the next attempt is due: after *seconds* for who tries for all, at once for who waited for that.
@@ -839,17 +874,14 @@ class _Again:
         Raises
         ------
         _StillRefused
-            Who tried for all gave up, or is still at it after *wait_s* seconds.
+            As `others`.
         """
+        if not self._waited:
+            await self.others(wait_s)
+        if self._waited:
+            self._waited = False
+            return
         if self._ours is None:
-            if self._closed.refused_s.get(self._origin, -1.0) >= self._began_s:
-                raise _StillRefused
-            other = self._closed.trying.get(self._origin)
-            if other is not None:
-                done, _ = await asyncio.wait((other,), timeout=wait_s)
-                if not done or not other.result():
-                    raise _StillRefused
-                return
             self._ours = self._closed.trying[self._origin] = asyncio.get_running_loop().create_future()
         await asyncio.sleep(seconds)
 
