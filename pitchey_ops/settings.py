@@ -347,12 +347,10 @@ class Settings(BaseSettings):
 
     def public(self) -> dict[str, Any]:
         """Return the settings as JSON values, without secrets (only whether each is set)."""
-        out: dict[str, Any] = {}
-        for name in sorted(type(self).model_fields):
-            value = getattr(self, name)
-            secret = name.endswith(("_token", "_key", "_key_id")) or name in ADDRESSES
-            out[name] = ("set" if value else None) if secret else self.model_dump(mode="json", include={name})[name]
-        return out
+        names = sorted(type(self).model_fields)
+        secret = {name for name in names if name.endswith(("_token", "_key", "_key_id")) or name in ADDRESSES}
+        plain = self.model_dump(mode="json", exclude=secret)
+        return {name: ("set" if getattr(self, name) else None) if name in secret else plain[name] for name in names}
 
     def archive_root(self) -> Path:
         """Return the absolute folder of the archive."""
@@ -380,8 +378,8 @@ def load(environment: str | None = None, *, overrides: Mapping[str, Any] | None 
     faults: list[str] = []
     from_files = _from_files(os.environ, faults)
     given = tuple(
-        (variable, value)
-        for variable, value in os.environ.items()
+        (variable, os.environ[variable])
+        for variable in os.environ
         if variable.upper().startswith(_OURS) and variable != RUN_VARIABLE
     )
     text = _text(path)

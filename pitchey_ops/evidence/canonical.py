@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
@@ -24,6 +25,7 @@ from typing import Any
 import rfc8785
 
 _EXACT = 2**53 - 1
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def canonical(value: Any) -> bytes:
@@ -101,12 +103,15 @@ def _plain(value: Any) -> Any:
 
 def _object(value: Mapping[Any, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {}
-    for key in value:
+    changed: list[str] = []
+    for key, item in value.items():
         if not isinstance(key, str):
             raise TypeError(f"a key is {type(key).__name__}, not a string")
-    changed = sorted(key for key in value if _text(key) != key)
-    out.update({str(key): _plain(item) for key, item in value.items() if _text(key) == key})
-    for key in changed:
+        if _text(key) == key:
+            out[str(key)] = _plain(item)
+        else:
+            changed.append(key)
+    for key in sorted(changed):
         name, count = _text(key), 1
         while name in out:
             count += 1
@@ -117,6 +122,6 @@ def _object(value: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _text(text: str) -> str:
     """Return *text* with each lone surrogate as U+FFFD (surrogates that form a pair become their character)."""
-    if not any("\ud800" <= c <= "\udfff" for c in text):
+    if text.isascii() or _SURROGATE.search(text) is None:
         return str(text)
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

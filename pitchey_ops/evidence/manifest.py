@@ -82,6 +82,11 @@ def versions(package_version: str, others: Sequence[str] = _DEPENDENCIES) -> dic
     return found | {name: _installed(name) for name in others}
 
 
+def our_version() -> str:
+    """Return the version of this package."""
+    return _installed("pitchey-ops")
+
+
 @cache
 def _installed(name: str) -> str:
     """Return the version of a package as this process first saw it: what is loaded does not change under it."""

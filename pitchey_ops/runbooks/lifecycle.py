@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from string import ascii_lowercase
 from typing import Any
@@ -24,7 +23,7 @@ from ..errors import RecordError, RunError, UsageError
 from ..evidence import ids
 from ..evidence.archive import Archive
 from ..evidence.index import similar_to
-from ..evidence.manifest import RunFacts, versions
+from ..evidence.manifest import RunFacts, our_version, versions
 from ..evidence.packing import Packing
 from ..evidence.redact import Redactor
 from ..evidence.signing import read_signer
@@ -233,7 +232,7 @@ def build(prepared: Prepared, outcome: Outcome, *, executed_s: float, packed: Pa
         end=datetime.now(UTC),
         durations={"execute_s": round(executed_s, 3), "report_s": round(time.monotonic() - began, 3)},
         settings=prepared.settings.public(),
-        versions=versions(version("pitchey-ops")),
+        versions=versions(our_version()),
         completed=outcome.ending == "completed",
         cut_reason="" if outcome.ending == "completed" else f"{outcome.ending}: {outcome.detail}"[:500],
     )
@@ -300,7 +299,7 @@ def _leave_bare_report(prepared: Prepared, outcome: Outcome) -> None:
 
 def packing(prepared: Prepared) -> Packing:
     """Return what packs the evidence of a run while it goes on, for `execute` and then for `build`."""
-    return Packing(prepared.context.folder, creator_version=version("pitchey-ops"))
+    return Packing(prepared.context.folder, creator_version=our_version())
 
 
 def _tidy_notebook(prepared: Prepared) -> None:

@@ -11,7 +11,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from .. import companion
 from ..errors import UsageError
 from ..evidence.canonical import canonical
 from ..evidence.har import digests, evidence_digest
+from ..evidence.manifest import our_version
 from ..evidence.recorder import Recorded, Recorder, read_recorded
 from ..findings.case import Case
 from ..models.exchange import Exchange
@@ -175,7 +175,7 @@ class Run:
             run_id=context.run_id,
             runbook=self.runbook.id,
             runbook_version=self.runbook.version,
-            package_version=version("pitchey-ops"),
+            package_version=our_version(),
             parameters=self.parameters,
             window_start=self.window.start,
             window_end=self.window.end,

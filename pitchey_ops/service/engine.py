@@ -32,7 +32,7 @@ from . import orders, slack_notes, steps, upload
 from .config import EngineConfig
 from .db import Changes, is_sqlite, reading, transient, why
 from .engine_json import JsonSerializer, harden
-from .engine_tables import Claim, Fenced, at_step, claim, give_back
+from .engine_tables import Claim, Fenced, at_step, claim, give_back, still_mine
 from .handover import NAME, ORDINARY, RUN, UPLOAD, UPLOADS, URGENT, VERSION, open_queue, place_of, sweep, workflow_of
 from .kernels import KernelPool
 from .memory import release_memory
@@ -260,10 +260,14 @@ class Worker:
             with self.db.begin() as connection:
                 at_step(connection, mine, name)
 
+        def still_here() -> None:
+            with reading(self.db) as connection:
+                still_mine(connection, mine)
+
         def all_of_it() -> Any:
             self._patiently(mine, name, here)
             result = self._patiently(mine, name, do)
-            self._patiently(mine, name, here)  # what a fenced worker did is not stored
+            self._patiently(mine, name, still_here)  # what a fenced worker did is not stored
             return result
 
         return DBOS.run_step({"name": name}, all_of_it)

@@ -139,7 +139,7 @@ def still_mine(connection: sa.Connection, mine: Claim) -> None:
     """
     chosen = sa.select(claims.c.token).where(claims.c.run_id == mine.run_id).with_for_update()
     if connection.execute(chosen).scalar() != mine.token:
-        raise Fenced(f"{mine.run_id} was taken over by another worker; it was not archived by this one")
+        raise Fenced(f"{mine.run_id} was taken over by another worker; what this one did for it is not kept")
 
 
 def settle(connection: sa.Connection, mine: Claim, position: int, hash_: str) -> None:
