@@ -71,6 +71,9 @@ CANARIES: dict[str, tuple[str, str]] = {
     "huggingface": ("hf" + "_" + _MIX[:34], _MIX[:34]),
     "telegram": ("123456789" + ":AA" + _MIX[:33], _MIX[:33]),
     "mailgun": ("ke" + "y-" + _HEX[:32], _HEX[:32]),
+    "curl": (f"curl -sS -u canary:{_MIX[:24]} https://api.example.com", _MIX[:24]),
+    "curl quoted": (f"curl --user 'canary:{_MIX[:24]}' https://api.example.com", _MIX[:24]),
+    "curl proxy": (f"curl --proxy-user=canary:{_MIX[:24]} https://api.example.com", _MIX[:24]),
     "mailchimp": (_HEX[:32] + "-us" + "12", _HEX[:32]),
     "jwt": (_jwt(), _jwt()[40:]),
     "bearer": ("Authorization: Bearer canary.bearer-7", "canary.bearer-7"),
@@ -237,6 +240,41 @@ def test_what_stands_under_a_telling_name_is_masked_whole_and_keeps_its_shape(re
     assert redactor.headers({name: "plain words"})[name].startswith("[redacted:")
 
 
+@pytest.mark.parametrize(
+    ("command", "masked"),
+    [
+        ("curl -u 'a:p w, \"x\"; & y' https://h/", "curl -u 'a:[redacted:password]' https://h/"),
+        ("['curl', '-u', 'a:p w', 'https://h/']", "['curl', '-u', 'a:[redacted:password]', 'https://h/']"),
+        ("curl -X POST \\\n  -U a:p-w \\\n  h", "curl -X POST \\\n  -U a:[redacted:password] \\\n  h"),
+        ("CURL --user=a:p https://h/?q=1", "CURL --user=a:[redacted:password] https://h/?q=1"),
+        ("curl -u a: https://h/", "curl -u a: https://h/"),
+    ],
+)
+def test_the_password_in_a_command_of_curl_is_masked_and_nothing_else(
+    redactor: Redactor, command: str, masked: str
+) -> None:
+    """People paste what they tried into notes, and deploy scripts log what they do."""
+    assert redactor.text(command) == masked
+    assert redactor.text(masked) == masked
+
+
+@pytest.mark.parametrize("eol", ["\r\n", "\n", "\\r\\n", "\\\\n"], ids=["crlf", "lf", "escaped", "escaped twice"])
+def test_what_a_form_sends_under_a_telling_name_is_masked_and_its_other_parts_are_not(
+    redactor: Redactor, eol: str
+) -> None:
+    """The form by which people sign in, as a proxy or a test logs it, holds no ``name=value``."""
+
+    def form(password: str) -> str:
+        parts = (("email", "a@b.example"), ("new_password", password), ("title", "token"))
+        head = 'Content-Disposition: form-data; name="{}"{eol}Content-Type: text/plain{eol}{eol}{}{eol}'
+        return "".join(f"--x1{eol}" + head.format(*part, eol=eol) for part in parts) + f"--x1--{eol}"
+
+    assert redactor.text(form("hunter 2--3")) == form("[redacted:password]")
+    assert redactor.text(form("[redacted:password]")) == form("[redacted:password]")
+    body = json.dumps({"body": form("hunter 2--3")})
+    assert json.loads(redactor.body(body.encode())) == {"body": form("[redacted:password]")}
+
+
 def test_headers_as_records_hold_pairs_are_masked(redactor: Redactor) -> None:
     """HAR, log shippers and ASGI write headers as name and value, not as keys."""
     text = json.dumps({"h": [{"name": "authorization", "value": "q w"}], "p": [["cookie", "e r"], ["accept", "x"]]})
@@ -270,6 +308,8 @@ _ORDINARY = [
     "at Object.<anonymous> (/app/node_modules/jsonwebtoken/verify.js:40:19)",
     "Mozilla/5.0 (Macintosh) AppleWebKit/537.36 Chrome/120.0.0.0 Safari/537.36",
     "[akka.tcp://sparkExecutorActorSystem@mesos-slave-07:55904] Token: Token { kind: ContainerToken }",
+    "curl -u canary https://h.example:8443/x en-US x-user-id: u:1 --user-agent a:b",
+    "docker run --user 1000:1000 image; chown -u root:staff /srv; journalctl -u pitchey-ops: started",
     "task-4f2a8c disk-1234567890123456 risk-assessment-2026-service-overview",
 ]
 
@@ -469,8 +509,9 @@ def test_a_large_log_answer_costs_little() -> None:
     ["eyJ" + "a" * 200_000, "eyJ" + "a." * 100_000, "password" * 50_000, "://" * 100_000, "password=" + "\\" * 200_000,
      "-----BEGIN RSA PRIVATE KEY-----" * 3_000, "Bearer " * 50_000, "4111 " * 60_000, "a:" * 100_000 + "@",
      "[redacted:x]" * 30_000, '"' * 200_000, "token=\"" * 40_000, "H4sIAAAA" * 30_000, "[" * 200_000, "sk-a-" * 50_000,
-     "Cookie: " + '="a' * 90_000],
-    ids=range(16),
+     "Cookie: " + '="a' * 90_000, "curl " + "-u a:" * 40_000,
+     'form-data; name="token"\n\n' * 8_000],
+    ids=range(18),
 )  # fmt: skip
 def test_no_text_makes_it_slow(text: str) -> None:
     """Attackers write log lines; a line that takes minutes would blind the run as well as an outage."""

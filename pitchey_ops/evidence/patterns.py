@@ -541,6 +541,50 @@ def _open_end(data: bytes, begin: int, kind: str, sep: bytes) -> int:
     return found.end() if found else begin
 
 
+# ── curl -u name:password ────────────────────────────────────────────────────────────────────────────────────────
+
+_USER = re.compile(
+    rb"-u(?:ser)?(?:(?:[\s=]|%%20|\+|\\[tnr]|%%3d){1,3}(?P<open>%b)?|%b,%b(?P<item>%b))[^\s:\"'\\%%&,]{1,256}(?::|%%3a)"
+    % (_QUOTE, _QUOTE, _GAP, _QUOTE),
+    re.I,
+)
+USER_FLAGS = tuple(
+    f"-u{name}{after}" for name in ("", "ser") for after in (" ", "=", '"', "'", "\\", "%2", "%3", "+", "&")
+)
+
+
+def user_flag(data: bytes, start: int) -> Span | None:
+    """Return the span of the password in ``curl -u name:password``; the same flag of other programs names no secret."""
+    found = _USER.match(data, start)
+    if found is None or b"curl" not in data[max(0, start - 1024) : start].translate(VIEW):
+        return None
+    begin, opened = found.end(), found.group("open") or found.group("item")
+    end = _closing(data, begin, opened) if opened else _open_end(data, begin, "password", b"=")
+    value = data[begin:end]
+    return None if not value.strip() or all_marks(value) else (begin, end, "password")
+
+
+# ── a part of a form ─────────────────────────────────────────────────────────────────────────────────────────────
+
+_EOL = rb"(?:\r?\n|(?:\\{1,8}r)?\\{1,8}n)"
+_PART = re.compile(
+    rb"form-data;%b{0,4}name=(?:%b)?(?P<name>[A-Za-z0-9_.\[\]-]{1,80})(?:%b)?(?:;[^\r\n\\]{0,256})?"
+    rb"(?:%b[A-Za-z-]{1,40}:[^\r\n\\]{0,256}){0,4}%b%b" % (rb"\s", _QUOTE, _QUOTE, _EOL, _EOL, _EOL),
+    re.I,
+)
+_PART_VALUE = re.compile(rb"(?:(?!%b--)[\x00-\xff]){1,8192}" % _EOL)
+
+
+def form_part(data: bytes, start: int) -> Span | None:
+    """Return the span of what a part of ``multipart/form-data`` holds under a name that says "secret"."""
+    found = _PART.match(data, start)
+    kind = None if found is None else secret_name(found.group("name").decode("ascii"))
+    value = None if found is None or kind is None else _PART_VALUE.match(data, found.end())
+    if value is None or kind is None or not value.group().strip() or all_marks(value.group()):
+        return None
+    return value.start(), value.end(), kind
+
+
 # ── cards ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 # Issuer ranges and lengths as the networks publish them, without Visa's rare 13 and 19 digits: those are the lengths

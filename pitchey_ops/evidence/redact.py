@@ -89,6 +89,9 @@ class Redactor:
         for anchor in ("-----begin", "putty-user-key-file-"):
             self._locate.setdefault(anchor, []).append(patterns.private_key)
         self._locate.setdefault("-us", []).append(patterns.mailchimp)
+        self._locate.setdefault("form-data;", []).append(patterns.form_part)
+        for anchor in patterns.USER_FLAGS:
+            self._locate.setdefault(anchor, []).append(patterns.user_flag)
         for word in patterns.WORDS:
             self._locate.setdefault(word, []).append(patterns.assignment)
         for secret in sorted({s for s in secrets if len(s) >= _SHORT}):

@@ -91,7 +91,7 @@ def _without_modules() -> ModuleType:
     Return what is in `sys`, with no module in its list.
 
     A kernel begins by looking at the file of every module there is, for a debugger that nobody uses in a run. In a
-    fork each look copies the page that the module lies on: eight megabytes a kernel, a third of all that it copies.
+    fork each look copies the page that the module lies on: eight megabytes, a third of all that is copied by then.
     """
     bare = ModuleType("sys")
     vars(bare).update(vars(sys), modules={})
