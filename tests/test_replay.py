@@ -141,6 +141,28 @@ def test_with_todays_rules_differences_are_shown_and_are_no_failure(archived: tu
     assert ops("replay", answer["run"], "--with", "tomorrow", env=env).returncode == 2
 
 
+def test_a_damaged_run_of_an_incident_does_not_keep_the_others_from_being_replayed(
+    archived: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    """What is left of the evidence is asked for most when some of it is gone."""
+    archive, answer = archived
+    copy = tmp_path / "outputs"
+    shutil.copytree(archive, copy)
+    incident = copy / answer["incident"]
+    damaged = f"{answer['run'][:-4]}2222"
+    shutil.copytree(incident / answer["run"], incident / damaged)
+    (incident / damaged / "manifest.json").write_text("{")
+    done = ops("replay", answer["incident"], "--json", env={"PITCHEY_OPS_ARCHIVE": str(copy)})
+
+    assert done.returncode == 1
+    found = {row["run"]: row for row in json.loads(done.stdout)}
+    assert found[answer["run"]]["identical"] is True
+    assert (found[damaged]["identical"], found[damaged]["ending"]) == (False, "not_started")
+    words = ops("replay", answer["incident"], env={"PITCHEY_OPS_ARCHIVE": str(copy)}).stdout
+    assert f"{damaged}: did not complete" in words
+    assert "manifest.json: cannot be read" in words
+
+
 @pytest.mark.parametrize(
     "damage", ["manifest gone", "manifest cut", "manifest empty", "bits", "body gone", "body bits"]
 )

@@ -91,17 +91,34 @@ def replay_all(what: str, *, current: bool, kernel: OwnKernel) -> list[Replayed]
     The network is closed for this process and all that it starts before anything is read; *kernel*, which the first
     run is carried out in and which is used up whatever happens, was started with the network closed, too.
 
+    Of an incident a run that cannot be read is told as one that did not start, and the others are replayed.
+
     Raises
     ------
     UsageError
         There is no such run or incident in the archive.
+    RecordError
+        The run *what* cannot be read.
     """
     try:
         close_network()
         folders = _folders(what)
-        return [replay(folder, current=current, kernel=kernel if folder is folders[0] else None) for folder in folders]
+        if ids.is_run_id(what):
+            return [replay(folders[0], current=current, kernel=kernel)]
+        return [
+            _replay_or_say_why(folder, current=current, kernel=kernel if folder is folders[0] else None)
+            for folder in folders
+        ]
     finally:
         kernel.end()
+
+
+def _replay_or_say_why(folder: Path, *, current: bool, kernel: OwnKernel | None) -> Replayed:
+    try:
+        return replay(folder, current=current, kernel=kernel)
+    except RecordError as exc:
+        outcome = Outcome(ending="not_started", detail=str(exc))
+        return Replayed(run_id=folder.name, identical=False, current=current, outcome=outcome, differences=())
 
 
 def _folders(what: str) -> list[Path]:
