@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -34,6 +35,8 @@ from .chaos import Tally, World, count, settle, until
 
 ALERTS, TROUBLES, GROUP, STORM_S = 10_000, 20, 40, 60.0
 SECRET = "chaos-secret-0001"  # noqa: S105 - of a service that lives for a minute on this machine alone
+SENDERS = 4
+"""Requests of a storm that may be under way at once: monitors do not wait for each other."""
 ANSWER_WITHIN_S = 10.0
 JUMPS_S = (3600, -7200, 86_400)
 """Seconds by which the clock is set on while a run is going on: by an hour, back by two, on by a day."""
@@ -98,6 +101,12 @@ class Hooks:
     def plain(self, **alert: Any) -> dict[str, Any]:
         """Post one alert in our own form."""
         return self._post("/hooks/plain", alert)
+
+    def any(self, trouble: int, ids: list[str]) -> dict[str, Any]:
+        """Post alerts of one trouble: one by itself, more as a group."""
+        if len(ids) > 1:
+            return self.group(trouble, ids)
+        return self.plain(id=ids[0], title=f"trouble {trouble}", service=f"service-{trouble}", severity="P3")
 
     def group(self, trouble: int, ids: list[str]) -> dict[str, Any]:
         """Post a group of Alertmanager's."""
@@ -166,18 +175,19 @@ def storm(folder: Path, url: str | None = None, *, alerts: int = ALERTS, seconds
     try:
         with served(world) as origin:
             hooks = Hooks(origin)
-            sent, first, urgent = 0, time.monotonic(), ""
-            groups = _groups(alerts)
-            for number, (trouble, ids) in enumerate(groups):
-                time.sleep(max(0.0, first + seconds * number / len(groups) - time.monotonic()))
-                if number == len(groups) // 2:
-                    answer = hooks.plain(id="urgent", title="everything is down", service="all", severity="P1")
-                    urgent = str(answer["incidents"][0])
-                if len(ids) == 1:
-                    hooks.plain(id=ids[0], title=f"trouble {trouble}", service=f"service-{trouble}", severity="P3")
-                else:
-                    hooks.group(trouble, ids)
-                sent += len(ids)
+            groups, first = _groups(alerts), time.monotonic()
+            with ThreadPoolExecutor(SENDERS, "sender") as senders:
+                begun: list[Future[dict[str, Any]]] = []
+                for number, (trouble, ids) in enumerate(groups):
+                    time.sleep(max(0.0, first + seconds * number / len(groups) - time.monotonic()))
+                    if number == len(groups) // 2:
+                        p1 = {"id": "urgent", "title": "everything is down", "service": "all", "severity": "P1"}
+                        grave = senders.submit(hooks.plain, **p1)
+                    begun.append(senders.submit(hooks.any, trouble, ids))
+                for one in begun:
+                    one.result()
+                urgent = str(grave.result()["incidents"][0])
+            sent = sum(len(ids) for _, ids in groups)
             tally.notes.append(
                 f"accepted in {time.monotonic() - first:.0f} s, intake p99 {hooks.answers.p99_ms():.0f} ms"
                 + (f", {len(hooks.answers.refused)} told to come again" if hooks.answers.refused else "")
