@@ -52,7 +52,7 @@ def figures(rounds: int = 5) -> list[Figure]:
     parts: dict[str, Callable[[], list[Figure]]] = {
         "alert to archive, warm": lambda: warm(2 * rounds),
         "memory of the idle service": idle,
-        "steady throughput": lambda: steady(rounds),
+        "steady throughput": lambda: steady(2 * rounds),
         "intake while runs go on, and a P1 among P3s": storm,
     }
     found: list[Figure] = []
@@ -127,7 +127,7 @@ def idle() -> list[Figure]:
     ]
 
 
-def steady(rounds: int = 5) -> list[Figure]:
+def steady(rounds: int = 10) -> list[Figure]:
     """Seconds of a core for a run that draws six charts, all processes counted, against the drawing alone."""
     drawn, runs, bare, took_s = [], [], [], 0.0
     with tempfile.TemporaryDirectory() as place:
@@ -161,12 +161,16 @@ def steady(rounds: int = 5) -> list[Figure]:
 
 
 def drawing_s() -> float:
-    """Return the seconds of a core that six charts take in a process that has all imports done; the median of five."""
+    """
+    Return the seconds of a core that six charts take in a process that has all imports done.
+
+    The mean of as many drawings as there are runs in a round: what holds a core up now and then counts for both.
+    """
     code = (
-        "import matplotlib, statistics, time\nmatplotlib.use('agg')\n"
-        f"draw = compile({DRAWN!r}, 'charts', 'exec')\nexec(draw, {{}})\ntook = []\n"
-        "for _ in range(5):\n    began = time.process_time()\n    exec(draw, {})\n"
-        "    took.append(time.process_time() - began)\nprint(statistics.median(took))\n"
+        "import matplotlib, time\nmatplotlib.use('agg')\n"
+        f"draw = compile({DRAWN!r}, 'charts', 'exec')\nexec(draw, {{}})\nbegan = time.process_time()\n"
+        f"for _ in range({STEADY}):\n    exec(draw, {{}})\n"
+        f"print((time.process_time() - began) / {STEADY})\n"
     )
     done = subprocess.run(  # noqa: S603 - our own interpreter, our own text
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
