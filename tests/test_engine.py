@@ -34,7 +34,17 @@ from pitchey_ops.models.report import Alert
 from pitchey_ops.service import db, engine, engine_archive, orders, serving, steps
 from pitchey_ops.service.config import EngineConfig, load_engine, secret
 from pitchey_ops.service.engine_json import JsonSerializer, StoredError, harden
-from pitchey_ops.service.engine_tables import Claim, Fenced, at_step, claim, give_back, settle, settled, workers
+from pitchey_ops.service.engine_tables import (
+    Claim,
+    Fenced,
+    at_step,
+    claim,
+    claims,
+    give_back,
+    settle,
+    settled,
+    workers,
+)
 from pitchey_ops.service.kernels import KernelPool
 from pitchey_ops.service.takeover import DEAD_LOOKS, FileLiveness, PostgresLiveness, Watch
 from pitchey_ops.settings import load
@@ -429,6 +439,35 @@ def test_lines_by_hand_and_by_the_service_are_one_chain(place: sa.Engine, archiv
     assert head.position == 2
     after = FileLedger(archive).append({"kind": "note"}, NOW)
     assert after.position == 3
+
+
+def test_what_holds_a_run_up_is_said_while_it_does_and_not_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who looks at a run that is over must not read that the disk is full."""
+    monkeypatch.setenv("PITCHEY_OPS_ARCHIVE", str(tmp_path / "archive"))
+    monkeypatch.setattr(engine, "FIRST_WAIT_S", 0.01)
+    worker = engine.Worker(load(), EngineConfig(warm_kernels=0))
+    db.create(worker.db)
+    with worker.db.begin() as connection:
+        mine = claim(connection, RUN, worker.executor)
+
+    def trouble() -> str | None:
+        with db.reading(worker.db) as connection:
+            return connection.execute(sa.select(claims.c.trouble).where(claims.c.run_id == RUN)).scalar()
+
+    said: list[str | None] = []
+
+    def archived_at_the_third_try() -> str:
+        said.append(trouble())
+        if len(said) < 3:
+            raise RecordError(f"the disk is full, try {len(said)}")
+        return "archived"
+
+    assert worker._patiently(mine, "archive", archived_at_the_third_try) == "archived"
+    assert said == [None, "the disk is full, try 1", "the disk is full, try 2"]
+    assert trouble() is None
+    worker.db.dispose()
 
 
 @pytest.mark.parametrize("kind", ["sqlite"])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from ..evidence.canonical import canonical
 from ..evidence.har import digests, evidence_digest
+from ..evidence.manifest import our_version
 from ..evidence.recorder import read_exchanges, read_salts
 from ..models.finding import NotChecked
 from ..models.report import Impact, Report, Verdict
@@ -36,7 +36,7 @@ def write_bare(
         run_id=context.run_id,
         runbook=context.runbook,
         runbook_version=runbook.version,
-        package_version=version("pitchey-ops"),
+        package_version=our_version(),
         parameters=dict(parameters),
         window_start=window.start,
         window_end=window.end,

@@ -9,14 +9,13 @@ import tempfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from ..errors import RecordError, UsageError
 from ..evidence import ids
 from ..evidence.har import read_record
-from ..evidence.manifest import CODE, versions
+from ..evidence.manifest import CODE, our_version, versions
 from ..evidence.recorder import BODIES, Recorder, read_lines
 from ..models.outcome import Outcome
 from ..settings import load
@@ -243,7 +242,7 @@ def _archived(folder: Path) -> bytes:
 
 def _made_by(said: Mapping[str, Any]) -> str:
     """Return in words what made the run whose manifest is *said*; empty where it was this very code."""
-    then, now = said.get("versions") or {}, versions(version("pitchey-ops"))
+    then, now = said.get("versions") or {}, versions(our_version())
     if then.get(CODE) == now[CODE] and then.get("pitchey-ops") == now["pitchey-ops"]:
         return ""
     names = ("pitchey-ops", CODE)

@@ -274,9 +274,10 @@ class Worker:
 
     def _patiently(self, mine: Claim | None, name: str, do: Callable[[], T]) -> T:
         wait_s, faults, deadline = FIRST_WAIT_S, 0, time.monotonic() + PATIENCE.total_seconds()
+        held_up = False
         while True:
             try:
-                return do()
+                done = do()
             except (Fenced, dbos_error.DBOSException, PutBack):
                 raise
             except Exception as exc:
@@ -289,17 +290,23 @@ class Worker:
                 kind = type(exc).__name__
                 log.log(level, "%s: %s could not be done, it is tried again (%s: %.500s)", run, name, kind, words)
                 faults += 0 if passing else 1
+                held_up = True
                 self._note(mine, name, words)
                 if mine is not None and (faults >= FAULTS_BEFORE_BACK or time.monotonic() > deadline):
                     raise PutBack(f"step {name}: {words}"[:500]) from exc
+            else:
+                if held_up:
+                    self._note(mine, name, None)
+                return done
             if self._ending.wait(wait_s):
                 self._for_ever()
             wait_s = min(LONGEST_WAIT_S, wait_s * 2)
 
-    def _note(self, mine: Claim | None, name: str, words: str) -> None:
+    def _note(self, mine: Claim | None, name: str, words: str | None) -> None:
+        """Leave word at the run of what holds it up, None for nothing any more."""
         if mine is not None:
             with suppress(sa.exc.SQLAlchemyError, Fenced), self.db.begin() as connection:
-                at_step(connection, mine, name, words[:1000])
+                at_step(connection, mine, name, None if words is None else words[:1000])
 
     def _put_back(self, mine: Claim, words: str) -> None:
         log.error("%s is put back into the queue: %s", mine.run_id, words)

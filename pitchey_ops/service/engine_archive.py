@@ -29,7 +29,7 @@ from ..evidence import ids
 from ..evidence.archive import STAGING, Archive
 from ..evidence.canonical import iso
 from ..evidence.ledger import LOCK, FileLedger, Head, append_chained, locked
-from ..evidence.manifest import RunFacts
+from ..evidence.manifest import RunFacts, our_version
 from ..evidence.recorder import read_recorded
 from ..runbooks.lifecycle import archive_of
 from ..settings import Settings
@@ -116,8 +116,6 @@ def earlier(root: Path, run_id: str, token: int) -> list[tuple[int, Path]]:
 
 def keep_earlier_records(root: Path, run_id: str, token: int, into: Path) -> int:
     """Put what earlier starts of a run had recorded before they were cut off into its folder; return how many did."""
-    from importlib.metadata import version
-
     from ..evidence.har import har
 
     kept = 0
@@ -127,7 +125,7 @@ def keep_earlier_records(root: Path, run_id: str, token: int, into: Path) -> int
             if before.exchanges:
                 data = har(
                     before.exchanges,
-                    creator_version=version("pitchey-ops"),
+                    creator_version=our_version(),
                     salts=before.salts,
                     events=before.events,
                 )
