@@ -34,11 +34,18 @@ def _world(scenario: str) -> World:
     return build(scenario, seed=0, now_ms=round(time.time() * 1000), entries=16_000)
 
 
-def carry_out(runbook: str, scenario: str, breaks: Mapping[str, str], archive: Path, budget_s: float) -> Ran:
-    """Run *runbook* by papermill and a real kernel on a small sandbox with *breaks*; whatever goes wrong is raised."""
+def carry_out(
+    runbook: str, scenario: str, breaks: Mapping[str, str], archive: Path, budget_s: float, *, host: str = "127.0.0.1"
+) -> Ran:
+    """
+    Run *runbook* by papermill and a real kernel on a small sandbox with *breaks*; whatever goes wrong is raised.
+
+    Runs of one archive share answers for minutes, and a port may be given out again within them: runs
+    that each have a platform need a *host* of their own, or one may get what another's platform said.
+    """
     world = _world(scenario)
     assert world.truth is not None
-    with Running(world, breaks=breaks) as platform:
+    with Running(world, host=host, breaks=breaks) as platform:
         platform.clock.advance(round(time.time() * 1000) - world.now_ms)
         os.environ["PITCHEY_OPS_ORIGIN"] = platform.url
         os.environ["PITCHEY_OPS_ARCHIVE"] = str(archive)

@@ -57,7 +57,10 @@ def runs(archive: Path, request: pytest.FixtureRequest) -> Iterator[dict[Row, Fu
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(AT_ONCE, mp_context=spawn) as workers:
         started = {
-            row: workers.submit(carry_out, row.runbook, row.scenario, row.breaks, archive, BUDGET_S) for row in rows
+            row: workers.submit(
+                carry_out, row.runbook, row.scenario, row.breaks, archive, BUDGET_S, host=f"127.0.1.{number}"
+            )
+            for number, row in enumerate(rows, start=1)
         }
         try:
             yield started
