@@ -1,9 +1,10 @@
 """
 A second process of a kernel, for work that would else wait for its turn: Python computes on one core at a time.
 
-It is forked when the kernel is born, before there are threads, and knows all that was imported by then. What it is
-given is a function of values that changes nothing and gives the same wherever it is called; so whoever asks gets an
-answer even when the other process is busy, broken or was never there: it is computed here then.
+It is forked by the nursery, as the kernel was, when it is wanted for the first time: many runs never want it, and a
+process with threads cannot fork. It knows all that was imported by then. What it is given is a function of values that
+changes nothing and gives the same wherever it is called; so whoever asks gets an answer even when the other process is
+busy, broken or was never there: it is computed here then.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 import os
 import pickle
 import signal
+import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,21 +24,18 @@ from typing import Any, NoReturn, TypeVar
 T = TypeVar("T")
 PATIENCE_S = 20.0
 """An answer that takes longer is computed here, and the other process is not asked again."""
+WANTED, DESCRIPTORS = b"companion", 3
+"""What a kernel tells its nursery, and with how many descriptors: a connection and where to write to."""
 NONE = pickle.dumps(None)
 """What says that there is no answer."""
 
 
 class Companion:
-    """The other process, forked by whoever makes this; *bound* is called in it first and ties its life to ours."""
+    """The other process; at the other end of *nursery* is who forks it, once."""
 
-    def __init__(self, bound: Callable[[], object]) -> None:
-        ours, theirs = Pipe()
-        self.pid = os.fork()
-        if self.pid == 0:
-            ours.close()
-            _serve(theirs, bound)
-        theirs.close()
-        self._other: Connection | None = ours
+    def __init__(self, nursery: socket.socket) -> None:
+        self._nursery: socket.socket | None = nursery
+        self._other: Connection | None = None
         self._lock = threading.Lock()
 
     def call(self, function: Callable[..., T], *given: Any) -> T:
@@ -48,8 +47,6 @@ class Companion:
         if not self._lock.acquire(blocking=False):
             return None
         try:
-            if self._other is None:
-                return None
             try:
                 import cloudpickle
 
@@ -57,16 +54,29 @@ class Companion:
             except Exception:  # it cannot be sent
                 return None
             try:
-                self._other.send_bytes(order)
-                if not self._other.poll(PATIENCE_S):
+                other = self._begun()
+                if other is None:
+                    return None
+                other.send_bytes(order)
+                if not other.poll(PATIENCE_S):
                     raise TimeoutError
-                answer: tuple[T] | None = pickle.loads(self._other.recv_bytes())  # noqa: S301 - our own process wrote it
+                answer: tuple[T] | None = pickle.loads(other.recv_bytes())  # noqa: S301 - our own process wrote it
             except Exception:  # it is gone or hangs
                 self.close()
                 return None
             return answer
         finally:
             self._lock.release()
+
+    def _begun(self) -> Connection | None:
+        """Return the connection to it, which is asked for at first; None after it was closed."""
+        nursery, self._nursery = self._nursery, None
+        if nursery is not None:
+            ours, theirs = Pipe()
+            with nursery, theirs:
+                self._other = ours
+                socket.send_fds(nursery, [WANTED], [theirs.fileno(), 1, 2])
+        return self._other
 
     def close(self) -> None:
         """Ask it nothing more; it ends."""
@@ -75,10 +85,38 @@ class Companion:
             other.close()
 
 
-def _serve(asked: Connection, bound: Callable[[], object]) -> NoReturn:
+def wanted(kernel: socket.socket) -> list[int]:
+    """
+    Return what a kernel sent for its companion, to whom it is lent: connection, standard output and error.
+
+    Nothing, where the kernel ended or sent what is not that; it is not listened to again.
+    """
+    with kernel:
+        try:
+            words, descriptors, _, _ = socket.recv_fds(kernel, len(WANTED), DESCRIPTORS)
+        except OSError:
+            return []
+        if words == WANTED and len(descriptors) == DESCRIPTORS:
+            return descriptors
+        for descriptor in descriptors:
+            os.close(descriptor)
+        return []
+
+
+def serve(descriptors: list[int]) -> NoReturn:
+    """Be the companion of who sent *descriptors* (see `wanted`), until that ends."""
+    with suppress(BaseException):
+        connection, *streams = descriptors
+        for place, stream in enumerate(streams, start=1):
+            os.dup2(stream, place)
+            os.close(stream)
+        _serve(Connection(connection))
+    os._exit(0)
+
+
+def _serve(asked: Connection) -> NoReturn:
     """Answer until the other end is closed; what a function raises is found out where it is called again."""
     with suppress(BaseException):
-        bound()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # that is meant for the cell that runs
         while True:
             try:
@@ -98,14 +136,14 @@ _companion: Companion | None = None
 _turns = ThreadPoolExecutor(1, thread_name_prefix="in turn")
 
 
-def fork(bound: Callable[[], object]) -> None:
-    """Give this process a companion; called once, while it has one thread."""
+def have(nursery: socket.socket) -> None:
+    """Let this process have a companion, which is forked at the other end of *nursery* when it is first wanted."""
     global _companion
-    _companion = Companion(bound)
+    _companion = Companion(nursery)
 
 
 def there() -> bool:
-    """Whether this process has a companion."""
+    """Whether this process has a companion, or will when it wants one."""
     return _companion is not None
 
 

@@ -17,16 +17,36 @@ pytestmark = [
 ]
 
 BEGIN = """
-import os, signal, sys, threading, time
+import os, selectors, signal, socket, sys, threading, time
+from pathlib import Path
 from pitchey_ops import companion
-from pitchey_ops.runbooks.kernel import bound
-companion.fork(bound)
-other = companion._companion.pid
+from pitchey_ops.runbooks import nursery
+
+ours, theirs = socket.socketpair()
+kernel = os.fork()
+if kernel:  # the nursery: it forks the companion that its kernel wants, and ends as that does
+    theirs.close()
+    with selectors.PollSelector() as heard:
+        heard.register(ours, selectors.EVENT_READ, (str(Path.cwd()), kernel))
+        nursery.adopt()
+        nursery._lend(heard, *(key for key, _ in heard.select()))
+    status = os.waitstatus_to_exitcode(os.waitpid(kernel, 0)[1])
+    while True:
+        try:
+            os.wait()
+        except ChildProcessError:
+            break
+    os._exit(status % 256)
+os.setpgid(0, 0)
+ours.close()
+companion.have(theirs)
+other = companion.elsewhere(os.getpid)
+assert other != os.getpid()
 """
 
 
 def told(code: str, *, status: int = 0) -> list[str]:
-    """Run *code* in a process of its own that has a companion (it must have one thread); return what it prints."""
+    """Run *code* in a process of its own that a nursery forked, with a companion; return what it prints."""
     done = subprocess.run(
         [sys.executable, "-c", BEGIN + textwrap.dedent(code)], capture_output=True, text=True, timeout=120
     )
@@ -116,19 +136,22 @@ def test_what_cannot_be_sent_or_sent_back_is_computed_here() -> None:
     """) == ["False", "lock", "True"]  # fmt: skip
 
 
-def test_the_companion_ends_with_its_kernel_however_that_ends_and_not_by_an_interrupt() -> None:
-    """An interrupt is meant for the cell that runs; and no process may be left behind by a kill."""
-    assert told("""
+@pytest.mark.parametrize("end", ["os.kill(os.getpid(), signal.SIGKILL)", "os.killpg(os.getpid(), signal.SIGKILL)"])
+def test_the_companion_ends_with_its_kernel_however_that_ends_and_not_by_an_interrupt(end: str) -> None:
+    """An interrupt is meant for the cell that runs; and none may be left behind by a kill, of the group even busy."""
+    assert told(f"""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        os.killpg(os.getpgid(0), signal.SIGINT) if os.getpgid(0) == os.getpid() else os.kill(other, signal.SIGINT)
+        os.killpg(os.getpid(), signal.SIGINT)
         print(companion.elsewhere(os.getpid) == other)
         sys.stdout.flush()
         keep = os.fork()
         if keep == 0:
+            os.setpgid(0, 0)
+            companion._companion.close()
             time.sleep(0.3)
             try:
                 while True:
-                    with open(f"/proc/{other}/stat") as file:
+                    with open(f"/proc/{{other}}/stat") as file:
                         if file.read().rpartition(")")[2].split()[0] == "Z":
                             break
                     time.sleep(0.05)
@@ -137,8 +160,47 @@ def test_the_companion_ends_with_its_kernel_however_that_ends_and_not_by_an_inte
             print("gone")
             sys.stdout.flush()
             os._exit(0)
-        os.kill(os.getpid(), signal.SIGKILL)
-    """, status=-9) == ["True", "gone"]  # fmt: skip
+        if "killpg" in {end!r}:
+            threading.Thread(target=companion.elsewhere, args=(time.sleep, 600), daemon=True).start()
+        time.sleep(0.2)
+        {end}
+    """, status=-9 % 256) == ["True", "gone"]  # fmt: skip
+
+
+def test_there_is_no_companion_before_it_is_wanted_and_one_for_all_that_is() -> None:
+    """Most runs of a storm want none, and each costs a hundredth of a second and memory of its own."""
+    code = BEGIN.partition("other = ")[0] + textwrap.dedent("""
+        parent = Path(f"/proc/{os.getppid()}/task/{os.getppid()}/children")
+        print(companion.there(), len(parent.read_text().split()))
+        first, second = companion.elsewhere(os.getpid), companion.elsewhere(os.getpid)
+        print(len(parent.read_text().split()), first == second != os.getpid(), os.getpgid(first) == os.getpid())
+    """)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["True", "1", "2", "True", "True"]
+
+
+@pytest.mark.parametrize("words", [b"", b"something", b"companion"])
+def test_a_nursery_forks_nothing_for_a_kernel_that_ends_or_says_what_it_does_not_know(words: bytes) -> None:
+    """What runs in a kernel may be wrong in any way; the nursery of all later kernels goes on."""
+    code = f"""
+import os, selectors, socket
+from pitchey_ops.runbooks import nursery
+ours, theirs = socket.socketpair()
+before = len(os.listdir("/proc/self/fd"))
+if {words!r}:
+    socket.send_fds(theirs, [{words!r}], [2, 2])
+theirs.close()
+with selectors.PollSelector() as heard:
+    heard.register(ours, selectors.EVENT_READ, ("/", 1))
+    nursery._lend(heard, *(key for key, _ in heard.select()))
+    print(len(heard.get_map()), before - len(os.listdir("/proc/self/fd")))
+try:
+    os.wait()
+except ChildProcessError:
+    print("nothing")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["0", "2", "nothing"]
 
 
 def test_answers_are_read_in_turn_without_keeping_the_loop() -> None:

@@ -10,6 +10,7 @@ import secrets
 import threading
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ LINES = "evidence.jsonl"
 BODIES = "bodies"
 APART_ABOVE_BYTES = 64 * 1024
 """Bodies above this are stored once by digest, beside the lines."""
+
+SMALL_BYTES = 512 * 1024
+"""A record of this size is read in some milliseconds: what another process would first need to learn that."""
 
 PACKED = 3
 """How hard bodies are packed: the next level makes them a twentieth smaller and takes half as long again."""
@@ -187,6 +191,13 @@ class Recorded:
     exchanges: list[Exchange]
     salts: dict[str, str]
     events: list[dict[str, Any]]
+
+
+def is_small(folder: Path) -> bool:
+    """Whether what is recorded under *folder* so far is read in a moment: no answer stored apart, and few others."""
+    with suppress(OSError):
+        return not (folder / BODIES).exists() and (folder / LINES).stat().st_size < SMALL_BYTES
+    return True
 
 
 def read_recorded(folder: Path) -> Recorded:

@@ -11,7 +11,7 @@ from .. import companion
 from .._imports import lighten_numbers
 from ..companion import elsewhere
 from ..evidence.ids import new_incident_id, new_run_id
-from ..evidence.recorder import Recorded, Recorder, read_exchanges, read_lines, read_recorded
+from ..evidence.recorder import Recorded, Recorder, is_small, read_exchanges, read_lines, read_recorded
 from ..evidence.replay import CurrentChannel, ReplayChannel
 from ..models.exchange import Exchange
 from ..settings import Settings, load, recorded
@@ -175,10 +175,12 @@ def run_context(
     case = run.case_of(asked, exchanges, settings, window, alert_at, parameters)
     if companion.there():
         ahead.begin("clients", getattr, case, "clients")  # what takes longest of all that several rules ask for
-    if kept is None:
-        ahead.begin("record", elsewhere, run.digested, context.folder)
-    else:
+    if kept is not None:
         ahead.begin("record", run.digested, kept)
+    elif is_small(context.folder):
+        ahead.begin("record", run.digested, context.folder)
+    else:
+        ahead.begin("record", elsewhere, run.digested, context.folder)
     if companion.there():
         ahead.begin(coverage.__name__, coverage, sources_seen(case.observations), window)
     analysis = analyse(case, book)

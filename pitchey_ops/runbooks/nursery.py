@@ -8,7 +8,7 @@ Started as ``python -m pitchey_ops.runbooks.nursery`` with a socket as its stand
 lines of JSON what to fork and whom to reap. Starting a kernel anew costs one and a half seconds of a core and a
 hundred megabytes; forking it costs a tenth of that, and the pages of all imports are shared.
 
-Each kernel forks a companion of its own, too (`companion`), before it has threads.
+A kernel may have a `companion`, too: it asks for it once, over a socket that is for nothing else.
 
 A fork keeps only the thread that calls it. So nothing here may begin to compute on other threads before it:
 no event loop, no zmq context, no table of Polars. What has threads all the same makes it unfit, and it says so.
@@ -20,14 +20,15 @@ import gc
 import importlib
 import json
 import os
+import selectors
 import socket
 import sys
 import threading
 import traceback
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from .. import companion
 from .._imports import lighten_headless
@@ -90,18 +91,56 @@ def _serve(asked: socket.socket, app: Any) -> None:
     forked: set[int] = set()
     alone = threading.active_count() == 1
     _say(lines, {"ready": alone, "because": "" if alone else f"{threading.active_count()} threads are running"})
-    for line in lines:
-        order = json.loads(line)
-        _reap_adopted(forked)
-        if "reap" in order:
-            _say(lines, {"status": _reaped(order["reap"])})
-            forked.discard(order["reap"])
-            continue
-        pid = os.fork()
-        if pid == 0:
-            _become(order, app, without=asked.fileno())
-        forked.add(pid)
-        _say(lines, {"pid": pid})
+    with selectors.PollSelector() as heard:
+        heard.register(asked, selectors.EVENT_READ)
+        while True:
+            for key, _ in heard.select():
+                if key.data is not None:
+                    _lend(heard, key)
+                    continue
+                line = lines.readline()  # one at a time: who asks waits for the answer
+                if not line:
+                    return
+                order = json.loads(line)
+                _reap_adopted(forked)
+                if "reap" in order:
+                    _say(lines, {"status": _reaped(order["reap"])})
+                    forked.discard(order["reap"])
+                    continue
+                ours, theirs = socket.socketpair()
+                pid = os.fork()
+                if pid == 0:
+                    _become(order, app, without=[ours.fileno(), *_heard(heard)], nursery=theirs)
+                theirs.close()
+                if "call" in order:
+                    ours.close()
+                else:
+                    heard.register(ours, selectors.EVENT_READ, (order["cwd"], pid))
+                forked.add(pid)
+                _say(lines, {"pid": pid})
+
+
+def _heard(heard: selectors.BaseSelector) -> list[int]:
+    """Return the descriptors that the nursery listens to: none of them is for those that it forks."""
+    return [key.fd for key in heard.get_map().values()]
+
+
+def _lend(heard: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
+    """Fork the companion that a kernel wants, into the kernel's process group, with which it is killed."""
+    heard.unregister(key.fileobj)
+    descriptors = companion.wanted(cast(socket.socket, key.fileobj))
+    if not descriptors:
+        return
+    cwd, kernel = key.data
+    if os.fork() == 0:
+        try:
+            _alone(_heard(heard), cwd)
+            os.setpgid(0, kernel)
+            companion.serve(descriptors)
+        finally:  # the kernel is gone, say
+            os._exit(1)
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def _say(lines: Any, words: dict[str, Any]) -> None:
@@ -126,20 +165,28 @@ def _reap_adopted(forked: Set[int]) -> None:
                 os.waitpid(child, os.WNOHANG)
 
 
-def _become(order: dict[str, Any], app: Any, *, without: int) -> NoReturn:
-    """Be what *order* wants from now on; *without* is the descriptor over which only the nursery is spoken to."""
+def _alone(without: Sequence[int], cwd: str) -> None:
+    """Be a process apart from the nursery; *without* is what only the nursery listens to."""
+    for descriptor in without:
+        os.close(descriptor)
+    bound()
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.chdir(cwd)
+
+
+def _become(order: dict[str, Any], app: Any, *, without: Sequence[int], nursery: socket.socket) -> NoReturn:
+    """Be what *order* wants from now on, without what the nursery listens to; a kernel reaches it over *nursery*."""
     status = 1
     try:
-        os.close(without)
-        os.setsid()
-        bound()
-        null = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(null, 0)
-        os.close(null)
-        os.chdir(order["cwd"])
+        os.setpgid(0, 0)
+        _alone(without, order["cwd"])
         if "call" in order:
+            nursery.close()
             _call(order)
         else:
+            companion.have(nursery)
             _be_kernel(order, app)
         status = 0
     except BaseException:
@@ -154,7 +201,6 @@ def _be_kernel(order: dict[str, Any], app: Any) -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)
-    companion.fork(bound)
     app.launch_instance(argv=[], connection_file=order["connection_file"])
 
 
