@@ -39,7 +39,7 @@ from .orders import OrderRow
 log = logging.getLogger("pitchey_ops.engine")
 FALLBACK = "triage"
 """What is run where the order itself cannot be: an alert with a wrong entry in a catalogue is still an alert."""
-VERDICT_EVERY_S = 0.05
+VERDICT_EVERY_S = 0.1
 _LEFT = ("report.json", "report.html", "notebook.ipynb", "panels", "run.json", "kernel.log")
 
 
