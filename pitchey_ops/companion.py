@@ -1,7 +1,7 @@
 """
 A second process of a kernel, for work that would else wait for its turn: Python computes on one core at a time.
 
-It is forked by the nursery, as the kernel was, when it is wanted for the first time: many runs never want it, and a
+It is forked by the nursery, as the kernel was, when it is wanted for the first time: not every run wants it, and a
 process with threads cannot fork. It knows all that was imported by then. What it is given is a function of values that
 changes nothing and gives the same wherever it is called; so whoever asks gets an answer even when the other process is
 busy, broken or was never there: it is computed here then.
@@ -47,6 +47,8 @@ class Companion:
         if not self._lock.acquire(blocking=False):
             return None
         try:
+            if self._nursery is None and self._other is None:
+                return None
             try:
                 import cloudpickle
 
@@ -104,20 +106,18 @@ def wanted(kernel: socket.socket) -> list[int]:
 
 
 def serve(descriptors: list[int]) -> NoReturn:
-    """Be the companion of who sent *descriptors* (see `wanted`), until that ends."""
+    """
+    Be the companion of who sent *descriptors* (see `wanted`): answer until that ends.
+
+    What a function raises is found out where it is called again.
+    """
     with suppress(BaseException):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # that is meant for the cell that runs
         connection, *streams = descriptors
         for place, stream in enumerate(streams, start=1):
             os.dup2(stream, place)
             os.close(stream)
-        _serve(Connection(connection))
-    os._exit(0)
-
-
-def _serve(asked: Connection) -> NoReturn:
-    """Answer until the other end is closed; what a function raises is found out where it is called again."""
-    with suppress(BaseException):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # that is meant for the cell that runs
+        asked = Connection(connection)
         while True:
             try:
                 order = asked.recv_bytes()

@@ -168,7 +168,7 @@ def test_the_companion_ends_with_its_kernel_however_that_ends_and_not_by_an_inte
 
 
 def test_there_is_no_companion_before_it_is_wanted_and_one_for_all_that_is() -> None:
-    """Most runs of a storm want none, and each costs a hundredth of a second and memory of its own."""
+    """A run that wants none must not pay for one: it costs a hundredth of a second, and memory."""
     code = BEGIN.partition("other = ")[0] + textwrap.dedent("""
         parent = Path(f"/proc/{os.getppid()}/task/{os.getppid()}/children")
         print(companion.there(), len(parent.read_text().split()))
@@ -201,6 +201,17 @@ except ChildProcessError:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.split() == ["0", "2", "nothing"]
+
+
+def test_where_no_companion_can_be_forked_its_kernel_and_the_nursery_go_on() -> None:
+    """At the limit of processes a kernel does without; a nursery that died of it would take every run with it."""
+    none_left = "def none_left(): raise BlockingIOError(11, 'no process left')\n        os.fork = none_left"
+    code = BEGIN.partition("other = ")[0].replace("nursery.adopt()", none_left) + textwrap.dedent("""
+        print(companion.elsewhere(os.getpid) == os.getpid(), companion._companion._other, companion.elsewhere(abs, -3))
+    """)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["True", "None", "3"]
+    assert not done.stderr
 
 
 def test_answers_are_read_in_turn_without_keeping_the_loop() -> None:

@@ -30,7 +30,7 @@ from pitchey_ops.evidence.canonical import canonical, iso, read
 from pitchey_ops.evidence.ledger import EMPTY, FileLedger, Head
 from pitchey_ops.evidence.manifest import NAME, RunFacts, versions
 from pitchey_ops.evidence.packing import NICE, Packing
-from pitchey_ops.evidence.recorder import LINES, Recorder, read_recorded
+from pitchey_ops.evidence.recorder import LINES, SMALL_BYTES, Recorder, is_small, read_recorded, store_body
 from pitchey_ops.evidence.signing import Signer, new_key_pem, opened, pae, read_keys, read_signer
 from pitchey_ops.evidence.verify import verify
 from pitchey_ops.models.exchange import Attempt, Exchange, exchange_line, one_line
@@ -180,6 +180,20 @@ def test_evidence_comes_back_exactly_as_it_was(exchanges: list[Exchange]) -> Non
     assert hars.evidence_digest(hars.digests(back, hars.read_salts(data))) == hars.evidence_digest(
         hars.digests(reversed(exchanges), salts)
     )
+
+
+@pytest.mark.parametrize("large", ["lines", "apart"])
+def test_a_record_is_small_until_it_has_many_lines_or_an_answer_apart(tmp_path: Path, large: str) -> None:
+    """A kernel reads a small record itself: a large one taken for small would keep its cells waiting."""
+    recorder = Recorder(tmp_path)
+    recorder.event("note", {"text": "x"})
+    assert is_small(tmp_path)
+    if large == "apart":
+        store_body(tmp_path, b"x")
+    else:
+        recorder.event("note", {"text": "x" * SMALL_BYTES})
+    assert not is_small(tmp_path)
+    recorder.close()
 
 
 @settings(deadline=None, max_examples=150)

@@ -24,7 +24,7 @@ APART_ABOVE_BYTES = 64 * 1024
 """Bodies above this are stored once by digest, beside the lines."""
 
 SMALL_BYTES = 512 * 1024
-"""A record of this size is read in some milliseconds: what another process would first need to learn that."""
+"""A smaller record is read in some milliseconds, which is no work to hand to another process."""
 
 PACKED = 3
 """How hard bodies are packed: the next level makes them a twentieth smaller and takes half as long again."""

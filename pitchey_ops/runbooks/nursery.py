@@ -132,13 +132,14 @@ def _lend(heard: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
     if not descriptors:
         return
     cwd, kernel = key.data
-    if os.fork() == 0:
-        try:
-            _alone(_heard(heard), cwd)
-            os.setpgid(0, kernel)
-            companion.serve(descriptors)
-        finally:  # the kernel is gone, say
-            os._exit(1)
+    with suppress(OSError):  # one process too many: the kernel does without, and no other kernel may suffer
+        if os.fork() == 0:
+            try:
+                _alone(_heard(heard), cwd)
+                os.setpgid(0, kernel)
+                companion.serve(descriptors)
+            finally:  # the kernel is gone, say
+                os._exit(1)
     for descriptor in descriptors:
         os.close(descriptor)
 
